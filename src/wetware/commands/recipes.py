@@ -1,0 +1,26 @@
+"""``wetware recipes``."""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from wetware.commands.common import count
+from wetware.recipes import about, recipe, recipe_names
+
+
+def run(arguments: argparse.Namespace) -> int:
+    table = Table(box=None, pad_edge=False)
+    for column in ("recipe", "parameters", "what it is"):
+        table.add_column(column, justify="right" if column == "parameters" else "left")
+    for name in recipe_names():
+        with torch.device("meta"):
+            parameters = recipe(name).model.module().parameter_count()
+        table.add_row(f"[bold]{name}[/bold]", count(parameters), about(name).replace("\n", " "))
+    console = Console(highlight=False)
+    console.print(table)
+    console.print("\n[dim]wetware train RECIPE trains one; wetware mechanisms RECIPE shows its parts.[/dim]")
+    return 0

@@ -1,0 +1,80 @@
+"""``wetware train``."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wetware.commands.common import count, device
+from wetware.commands.progress import reporter
+from wetware.config import ConfigError, with_
+from wetware.data import corpus_from
+from wetware.recipes import recipe
+from wetware.training import Minutes, Run, Steps, Tokens, Trainer
+
+FROM_TOKENIZER = ("model.vocab_size", "model.boundary")
+
+
+def configure(run: Run, settings: list[str]) -> Run:
+    """``run`` with every ``PATH=VALUE`` applied in order."""
+    for setting in settings:
+        path, sign, value = setting.partition("=")
+        if not sign or not path:
+            raise ConfigError(f"--set {setting!r}: expected PATH=VALUE, as in model.depth=2")
+        if path in FROM_TOKENIZER:
+            raise ConfigError(
+                f"--set {path}: it comes from the tokenizer; set tokenizer.vocab_size, or another tokenizer"
+            )
+        run = with_(run, path, value)
+    return run
+
+
+def limit(arguments: argparse.Namespace) -> Any:
+    if arguments.steps:
+        return Steps(count=arguments.steps)
+    if arguments.minutes:
+        return Minutes(count=arguments.minutes)
+    return Tokens(count=arguments.tokens) if arguments.tokens else None
+
+
+def run(arguments: argparse.Namespace) -> int:
+    where = device(arguments)
+    folder = Path(arguments.out or Path("runs") / arguments.recipe)
+    started = configure(recipe(arguments.recipe), arguments.settings)
+    if arguments.data:
+        started = with_(started, "corpus", corpus_from(arguments.data))
+    if arguments.seed is not None:
+        started = with_(started, "seed", arguments.seed)
+    if (wanted := limit(arguments)) is not None:
+        started = with_(started, "training.limit", wanted)
+    report = reporter()
+    options: dict[str, Any] = {"device": where, "bfloat16": _bfloat16(arguments.dtype, where), "reporter": report}
+    if arguments.resume:
+        if arguments.settings or arguments.data or arguments.seed is not None:
+            raise ConfigError(
+                "--resume goes on with the run as it is: only --steps, --minutes and --tokens may be given"
+            )
+        trainer = Trainer.resume(folder, limit=wanted, **options)
+        report.message(f"resumed {folder} at step {trainer.step}, {count(trainer.tokens)} tokens")
+    else:
+        trainer = Trainer(started, folder, **options)
+    about = f"{arguments.recipe}: {count(trainer.model.parameter_count())} parameters on {where}"
+    report.message(f"{about}, {count(len(trainer.train))} tokens of text, into {folder}")
+    stopped = trainer.fit()
+    if stopped.signal is not None:
+        name = signal.Signals(stopped.signal).name
+        report.message(f"{name}: stopped at step {stopped.step} with a checkpoint; add --resume to go on")
+        return 128 + stopped.signal
+    report.message(f'done: try  wetware generate {folder} --prompt "The people"   or   wetware evaluate {folder}')
+    return 0
+
+
+def _bfloat16(dtype: str, where: torch.device) -> bool:
+    """bfloat16 pays where the matrix units have it; on most CPUs it is emulated."""
+    if dtype == "auto":
+        return where.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return dtype == "bfloat16"

@@ -1,0 +1,34 @@
+"""Text in, tokens out: corpora, tokenizers, packed shards and the streams that training and evaluation read.
+
+``prepare(corpus, tokenizer)`` goes from text to two packed splits; ``Stream`` and ``held_out_rows`` read them.
+Nothing here imports torch, pyarrow, tokenizers or datasets before it is needed.
+"""
+
+from wetware.data.corpora import Corpus, HubDataset, Sotu, TextFiles, corpus_from
+from wetware.data.files import DataError, default_cache
+from wetware.data.packing import Packed, pack, prepare
+from wetware.data.stream import Chunk, HeldOut, Stream, held_out_rows
+from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig, load_tokenizer
+
+__all__ = [
+    "BPE",
+    "Bytes",
+    "Characters",
+    "Chunk",
+    "Corpus",
+    "DataError",
+    "HeldOut",
+    "HubDataset",
+    "Packed",
+    "Sotu",
+    "Stream",
+    "TextFiles",
+    "Tokenizer",
+    "TokenizerConfig",
+    "corpus_from",
+    "default_cache",
+    "held_out_rows",
+    "load_tokenizer",
+    "pack",
+    "prepare",
+]

@@ -1,0 +1,117 @@
+"""Documents out of files: ``.txt`` (a document a file), ``.jsonl`` (one a line) and ``.parquet`` (one a row)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from wetware.config import nearest
+from wetware.data.files import DataError
+
+
+def find_files(root: Path) -> list[tuple[str, Path]]:
+    """``(name, path)`` of a file, or of every readable file below a folder, sorted by name; hidden ones are left out.
+
+    Raises :class:`DataError` when ``root`` is missing, of an unsupported kind, or a folder without a readable file.
+    """
+    if root.is_file():
+        if root.suffix.lower() not in READERS:
+            raise DataError(f"cannot read {str(root)!r}: its suffix {root.suffix!r} is not one of {', '.join(READERS)}")
+        return [(root.name, root)]
+    if not root.is_dir():
+        raise DataError(f"no file or folder {str(root)!r}")
+    inside = ((path.relative_to(root), path) for path in root.rglob("*") if path.suffix.lower() in READERS)
+    found = [
+        (relative.as_posix(), path)
+        for relative, path in inside
+        if path.is_file() and not any(part.startswith(".") for part in relative.parts)
+    ]
+    if not found:
+        raise DataError(f"the folder {str(root)!r} holds no file that ends in {', '.join(READERS)}")
+    return sorted(found)
+
+
+def read_documents(path: Path, column: str) -> Iterator[str]:
+    """The documents of one file in order; those without a visible character are left out."""
+    try:
+        for text in READERS[path.suffix.lower()](path, column):
+            if text.strip():
+                yield text
+    except OSError as error:
+        raise DataError(f"cannot read {str(path)!r}: {error}") from error
+
+
+def checked_text(value: Any, where: str) -> str:
+    """``value`` if it is text that UTF-8 can hold, else :class:`DataError` naming ``where``."""
+    if not isinstance(value, str):
+        raise DataError(f"{where}: expected text, got {type(value).__name__}: {str(value)[:60]!r}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{where}: half a surrogate pair {value[error.start]!a} at character {error.start}") from None
+    return value
+
+
+def column_of(row: dict[str, Any], column: str, where: str) -> Any:
+    """``row[column]``, or :class:`DataError` that lists the columns there are."""
+    if column not in row:
+        raise missing_column(column, list(row), where)
+    return row[column]
+
+
+def missing_column(column: str, columns: list[str], where: str) -> DataError:
+    """The error for a column that is not there."""
+    guess = nearest(column, columns)
+    there = "" if "allowed" in guess else f"; there are: {', '.join(columns)}"
+    return DataError(f"{where}: no column {column!r}{guess}{there}")
+
+
+def _read_txt(path: Path, _column: str) -> Iterator[str]:
+    content = path.read_bytes()
+    try:
+        yield content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}, line {line}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+
+
+def _read_jsonl(path: Path, column: str) -> Iterator[str]:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            where = f"{path}, line {number}"
+            try:
+                text = line.decode("utf-8-sig")
+                if not text.strip():
+                    continue
+                row = json.loads(text)
+            except UnicodeDecodeError as error:
+                raise DataError(f"{where}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+            except (json.JSONDecodeError, RecursionError) as error:
+                raise DataError(f"{where}: not JSON: {error}") from None
+            if not isinstance(row, dict):
+                raise DataError(f"{where}: expected an object with a {column!r}, got {text.strip()[:60]!r}")
+            yield checked_text(column_of(row, column, where), where)
+
+
+def _read_parquet(path: Path, column: str) -> Iterator[str]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        with pyarrow.parquet.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            if column not in schema.names:
+                raise missing_column(column, schema.names, str(path))
+            row = 0
+            for batch in file.iter_batches(batch_size=1024, columns=[column]):
+                for value in batch.column(0).to_pylist():
+                    if value is not None:
+                        yield checked_text(value, f"{path}, column {column!r}, row {row}")
+                    row += 1
+    except (pyarrow.ArrowException, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {str(path)!r} as parquet: {error}") from error
+
+
+READERS = {".txt": _read_txt, ".jsonl": _read_jsonl, ".parquet": _read_parquet}

@@ -1,0 +1,279 @@
+"""Tokenizers: text to numbers and back, exactly.
+
+Every tokenizer is a table of *pieces*, the source bytes that each token stands for. Token 0 is the boundary that starts
+every document and stands for no byte; it is never the result of encoding text, whatever the text says. The pieces of an
+encoding, joined, are the UTF-8 bytes of the text, so decoding, counting bytes and streaming are the same for all.
+"""
+
+from __future__ import annotations
+
+import codecs
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from wetware.config import Config, nearest, number
+from wetware.data.files import DataError, digest, write_atomically
+
+BOUNDARY = "<|boundary|>"
+FILE = "tokenizer.json"
+SINGLE_BYTES = tuple(bytes([byte]) for byte in range(256))
+
+
+class Decoder:
+    """Text from tokens that come one at a time; a character is held back until its last byte is there."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, token: int) -> str:
+        """The characters that ``token`` completes, perhaps none. Raises :class:`DataError` for an unknown id."""
+        return self._decoder.decode(self._tokenizer.piece(token))
+
+    def flush(self) -> str:
+        """What is held back, as replacement characters; then it begins anew."""
+        return self._decoder.decode(b"", final=True)
+
+
+class Tokenizer:
+    """Base of the tokenizers: ``pieces[id]`` are the bytes of a token; a subclass says how text is cut into pieces."""
+
+    kind: ClassVar[str]
+    boundary: ClassVar[int] = 0
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self.pieces = (b"", *pieces)
+
+    @property
+    def vocab_size(self) -> int:
+        """The number of tokens, the boundary among them."""
+        return len(self.pieces)
+
+    @property
+    def token_bytes(self) -> np.ndarray:
+        """int64 [vocab_size]: how many bytes of source text each token stands for; 0 for the boundary."""
+        return np.array([len(piece) for piece in self.pieces], dtype=np.int64)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text, without a boundary."""
+        raise NotImplementedError
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of ``text``, without a boundary."""
+        return self.encode_batch([text])[0]
+
+    def piece(self, token: int) -> bytes:
+        """The source bytes of a token. Raises :class:`DataError` for an unknown id."""
+        if not 0 <= token < len(self.pieces):
+            raise DataError(f"no token {token}: allowed 0 to {len(self.pieces) - 1}")
+        return self.pieces[token]
+
+    def decode(self, tokens: Iterable[int]) -> str:
+        """The text of ``tokens``; a boundary is nothing, bytes that are not UTF-8 become replacement characters."""
+        return b"".join(self.piece(int(token)) for token in tokens).decode("utf-8", "replace")
+
+    def decoder(self) -> Decoder:
+        """Decodes tokens as they come."""
+        return Decoder(self)
+
+    def data(self) -> Any:
+        """Plain data from which :meth:`from_data` makes the same tokenizer again."""
+        raise NotImplementedError
+
+    @classmethod
+    def from_data(cls, data: Any) -> Tokenizer:
+        """The inverse of :meth:`data`."""
+        raise NotImplementedError
+
+    def fingerprint(self) -> str:
+        """32 hexadecimal digits; equal only for tokenizers that encode alike."""
+        return digest([self.kind, self.data()])
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``tokenizer.json`` into ``folder``, atomically."""
+        content = {"kind": self.kind, "fingerprint": self.fingerprint(), "data": self.data()}
+        write_atomically(Path(folder) / FILE, json.dumps(content))
+
+
+class BytesTokenizer(Tokenizer):
+    """One token a byte: byte b is token b + 1."""
+
+    kind = "Bytes"
+
+    def __init__(self) -> None:
+        super().__init__(SINGLE_BYTES)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        return [[byte + 1 for byte in _utf8(text)] for text in texts]
+
+    def data(self) -> Any:
+        return {}
+
+    @classmethod
+    def from_data(cls, data: Any) -> BytesTokenizer:
+        return cls()
+
+
+class CharactersTokenizer(Tokenizer):
+    """One token a byte, and one for each of ``characters``, all of which take several bytes."""
+
+    kind = "Characters"
+
+    def __init__(self, characters: str) -> None:
+        super().__init__((*SINGLE_BYTES, *(character.encode() for character in characters)))
+        self.characters = characters
+        self._tokens = {character: [257 + index] for index, character in enumerate(characters)}
+        self._tokens.update({chr(byte): [byte + 1] for byte in range(128)})
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        return [list(chain.from_iterable(map(self._cut, text))) for text in texts]
+
+    def _cut(self, character: str) -> list[int]:
+        return self._tokens.get(character) or [byte + 1 for byte in _utf8(character)]
+
+    def data(self) -> Any:
+        return {"characters": self.characters}
+
+    @classmethod
+    def from_data(cls, data: Any) -> CharactersTokenizer:
+        return cls(data["characters"])
+
+
+class BPETokenizer(Tokenizer):
+    """Byte pair encoding by the library ``tokenizers``. ``described`` is what that library saves, boundary included."""
+
+    kind = "BPE"
+
+    def __init__(self, described: dict[str, Any]) -> None:
+        import tokenizers
+
+        self._described = described
+        self._library = tokenizers.Tokenizer.from_str(json.dumps(described))
+        symbols = sorted(described["model"]["vocab"].items(), key=lambda item: item[1])
+        byte_of = _bytes_of_symbols()
+        super().__init__([bytes(byte_of[letter] for letter in symbol) for symbol, _ in symbols[1:]])
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        for text in texts:
+            _utf8(text)
+        return [encoding.ids for encoding in self._library.encode_batch_fast(list(texts))]
+
+    def data(self) -> Any:
+        return self._described
+
+    @classmethod
+    def from_data(cls, data: Any) -> BPETokenizer:
+        return cls(data)
+
+
+KINDS: dict[str, type[Tokenizer]] = {cls.kind: cls for cls in (BPETokenizer, BytesTokenizer, CharactersTokenizer)}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TokenizerConfig(Config):
+    """How a tokenizer is made from a corpus."""
+
+    abstract: ClassVar[bool] = True
+
+    def train(self, documents: Iterable[str]) -> Tokenizer:
+        """The tokenizer for ``documents``. Raises :class:`DataError` when it needs text and there is none."""
+        raise NotImplementedError
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BPE(TokenizerConfig):
+    """Byte-level byte pair encoding: 256 bytes, the boundary, and merges until there are ``vocab_size`` tokens.
+
+    A text too small for that many merges gives fewer tokens; ``vocab_size`` of the tokenizer is the true number.
+    """
+
+    vocab_size: int = number(4096, 257)
+
+    def train(self, documents: Iterable[str]) -> BPETokenizer:
+        from tokenizers import Tokenizer as Library
+        from tokenizers import decoders, models, pre_tokenizers, trainers
+
+        library = Library(models.BPE())
+        library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+        library.decoder = decoders.ByteLevel()
+        alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+        trainer = trainers.BpeTrainer(vocab_size=self.vocab_size - 1, initial_alphabet=alphabet, show_progress=False)
+        library.train_from_iterator(_some(documents), trainer)
+        described = json.loads(library.to_str())
+        # The boundary is an ordinary entry that no merge reaches: a special token would be found inside users' text.
+        vocabulary = described["model"]["vocab"]
+        described["model"]["vocab"] = {BOUNDARY: 0, **{symbol: index + 1 for symbol, index in vocabulary.items()}}
+        return BPETokenizer(described)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bytes(TokenizerConfig):
+    """The 256 bytes and the boundary; nothing is learned from the corpus."""
+
+    def train(self, documents: Iterable[str]) -> BytesTokenizer:
+        return BytesTokenizer()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Characters(TokenizerConfig):
+    """The boundary, the 256 bytes, and the ``limit`` most frequent characters of the corpus that take several bytes.
+
+    Characters of one byte (ASCII) are those bytes already. Any other character is cut into its bytes.
+    """
+
+    limit: int = number(1024, 0)
+
+    def train(self, documents: Iterable[str]) -> CharactersTokenizer:
+        counts: Counter[str] = Counter()
+        for text in _some(documents):
+            counts.update(text)
+        several = [character for character in counts if ord(character) > 127]
+        several.sort(key=lambda character: (-counts[character], character))
+        return CharactersTokenizer("".join(several[: self.limit]))
+
+
+def load_tokenizer(folder: str | Path) -> Tokenizer:
+    """The tokenizer that :meth:`Tokenizer.save` wrote. Raises :class:`DataError` when it is missing or damaged."""
+    path = Path(folder) / FILE
+    try:
+        content = json.loads(path.read_bytes())
+        kind, expected, data = content["kind"], content["fingerprint"], content["data"]
+    except OSError as error:
+        raise DataError(f"no tokenizer at {str(path)!r}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"damaged tokenizer {str(path)!r}: {type(error).__name__}: {error}") from None
+    if kind not in KINDS:
+        raise DataError(f"unknown kind of tokenizer {kind!r} in {str(path)!r}{nearest(str(kind), KINDS)}")
+    if digest([kind, data]) != expected:
+        raise DataError(f"damaged tokenizer {str(path)!r}: its content is not what was saved")
+    return KINDS[kind].from_data(data)
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        message = f"cannot encode half a surrogate pair {text[error.start]!a} at character {error.start}"
+        raise DataError(message) from None
+
+
+def _some(documents: Iterable[str]) -> Iterator[str]:
+    """``documents``, or :class:`DataError` if there is none."""
+    iterator = iter(documents)
+    for first in iterator:
+        return chain([first], iterator)
+    raise DataError("no text to train a tokenizer on: the training split is empty")
+
+
+def _bytes_of_symbols() -> dict[str, int]:
+    """The byte of each letter of the byte-level alphabet: visible Latin-1 stands for itself, the rest is U+0100 on."""
+    visible = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    hidden = [byte for byte in range(256) if byte not in visible]
+    return {chr(byte): byte for byte in visible} | {chr(256 + index): byte for index, byte in enumerate(hidden)}

@@ -1,0 +1,7 @@
+"""Kernels: each op with its readable reference and the faster backends that must agree with it."""
+
+from wetware.kernels.attention import attention
+from wetware.kernels.lif_scan import lif_scan
+from wetware.kernels.op import OPS, Case, Op, Refused
+
+__all__ = ["OPS", "Case", "Op", "Refused", "attention", "lif_scan"]

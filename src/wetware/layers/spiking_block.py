@@ -1,0 +1,123 @@
+"""Real Sam's block: neurons on a residual stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from wetware.config import Config, number, snake
+from wetware.layers.linear import Linear, rms_norm
+from wetware.modulation import ModulatorConfig, Signals
+from wetware.neurons import LIF, Activity, NeuronConfig
+from wetware.parameters import NEURON, filled, orthogonal, parameter
+from wetware.state import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recurrence(Config):
+    """Learned wiring within a layer: the spikes of the last token, through W [N, N], add to the membrane of this one.
+
+    W starts as ``scale`` times an orthogonal matrix, zero on its diagonal. Small on purpose: with a surrogate this wide,
+    gradients through W_rec explode when decay + ||W|| * mean surrogate exceeds about 1.
+    """
+
+    scale: float = number(0.2, 0.0, 2.0)
+
+    def build(self, *, size: int) -> nn.Parameter:
+        return parameter(size, size, draw=orthogonal(self.scale))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate(Config):
+    """How much of a block's output enters the residual stream; ``bias`` is the logit it starts at."""
+
+    abstract: ClassVar[bool] = True
+
+    bias: float = number(-1.0, -20.0, 20.0)
+
+    def build(self, *, width: int) -> nn.Module:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputGate(Gate):
+    """``sigmoid(W2 W1 x + bias)``: the input opens and closes it, through ``rank`` dimensions."""
+
+    rank: int = number(64, 1)
+
+    def build(self, *, width: int) -> nn.Module:
+        return _InputGate(width, self.rank, self.bias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuronGate(Gate):
+    """``sigmoid(bias)``, one learned number for each channel: the control of :class:`InputGate`."""
+
+    def build(self, *, width: int) -> nn.Module:
+        return _NeuronGate(width, self.bias)
+
+
+class _NeuronGate(nn.Module):
+    def __init__(self, width: int, bias: float) -> None:
+        super().__init__()
+        self.bias = parameter(width, draw=filled(bias), role=NEURON)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.bias)
+
+
+class _InputGate(_NeuronGate):
+    def __init__(self, width: int, rank: int, bias: float) -> None:
+        super().__init__(width, bias)
+        self.down, self.up = Linear(width, rank), Linear(rank, width, scale=0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.sigmoid(self.up(self.down(x)) + self.bias)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpikingBlock(Config):
+    """``y = x + gate(u) * W_out s`` with ``u = rms_norm(x)`` and s the spikes of neurons driven by ``W_in u``.
+
+    The residual stream is continuous, what crosses from neuron to neuron is spikes. Without the stream, gradients do not
+    reach the first layers of a deep spiking network.
+    """
+
+    neuron: NeuronConfig = LIF()
+    recurrence: Recurrence | None = Recurrence()
+    gate: Gate | None = InputGate()
+
+    def build(self, *, width: int, depth: int, modulators: tuple[ModulatorConfig, ...] = ()) -> Block:
+        return Block(self, width, depth, modulators)
+
+
+class Block(nn.Module):
+    """See :class:`SpikingBlock`. [B, T, width] -> the same, with the neurons' activity and state."""
+
+    def __init__(self, config: SpikingBlock, width: int, depth: int, modulators: tuple[ModulatorConfig, ...]) -> None:
+        super().__init__()
+        self.config = config
+        self.fc_in = Linear(width, width)
+        self.neuron = config.neuron.build(size=width)
+        self.fc_out = Linear(width, width, scale=2.0 * depth**-0.5)
+        if config.recurrence:
+            self.fc_rec = config.recurrence.build(size=width)
+        if config.gate:
+            self.gate = config.gate.build(width=width)
+        self.modulators = nn.ModuleDict({snake(type(m).__name__): m.build(size=width) for m in modulators})
+
+    def init_state(self, batch: int) -> State:
+        return self.neuron.init_state(batch)
+
+    def forward(self, x: Tensor, state: Any, signals: Signals, keep: Tensor | None) -> tuple[Tensor, Activity, State]:
+        params = self.neuron.params()
+        for modulate in self.modulators.values():
+            params = modulate(params, signals)
+        u = rms_norm(x)
+        recurrent = self.fc_rec if self.config.recurrence else None
+        activity, state = self.neuron(self.fc_in(u), state, params, recurrent, keep)
+        out = self.fc_out(activity.spikes)
+        return x + (self.gate(u) * out if self.config.gate else out), activity, state

@@ -1,0 +1,9 @@
+"""Models: short compositions of the parts, all with one protocol."""
+
+from wetware.models.gpt import GPT
+from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output
+from wetware.models.real_sam import RealSam
+
+MODELS: dict[str, type[ModelConfig]] = {"gpt": GPT, "real_sam": RealSam}
+
+__all__ = ["GPT", "MODELS", "FiringTarget", "LanguageModel", "ModelConfig", "Output", "RealSam"]

@@ -1,0 +1,135 @@
+"""GPT: the plain transformer that every claim is measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from wetware.config import Config, ConfigError, number
+from wetware.layers import KV, MLP, Linear, SelfAttention
+from wetware.layers.attention import Span
+from wetware.layers.linear import rms_norm
+from wetware.models.language_model import LanguageModel, ModelConfig, Output, check_tokens
+from wetware.modulation import NEUTRAL, Signals
+from wetware.parameters import EMBEDDING, normal, parameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head(Config):
+    """A slot for the output layer."""
+
+    abstract: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class TiedHead(Head):
+    """Logits are products with the token table itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class UntiedHead(Head):
+    """Logits have a matrix of their own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softcap(Config):
+    """``cap * tanh(logits / cap)``: no logit beyond ``cap`` (Gemma 2, 2024)."""
+
+    cap: float = number(15.0, 0.0, open_ends=True)
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        return self.cap * torch.tanh(logits / self.cap)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPT(ModelConfig):
+    """A decoder-only transformer (Radford et al., 2018; the modern plain form): RMSNorm without parameters before each part,
+    RoPE, normalised queries and keys, relu^2 MLP, logit softcap. State: keys and values."""
+
+    width: int = number(256, 2)
+    depth: int = number(6, 1)
+    attention: SelfAttention = SelfAttention()
+    expansion: float = number(4.0, 0.01)
+    head: Head = TiedHead()
+    softcap: Softcap | None = Softcap()
+
+    def check(self) -> None:
+        super().check()
+        if self.width % (2 * self.attention.heads):
+            heads = self.attention.heads
+            raise ConfigError(
+                f"GPT: width = {self.width} must be a multiple of 2 * heads = {2 * heads} (RoPE turns pairs)"
+            )
+
+    def module(self) -> TransformerModel:
+        return TransformerModel(self)
+
+    @classmethod
+    def tiny(cls) -> GPT:
+        return cls(vocab_size=67, boundary=0, width=32, depth=2, attention=SelfAttention(heads=2, window=12))
+
+
+class GPTState(NamedTuple):
+    """Keys and values of each layer, how many tokens were read [B] and where the present document began [B]."""
+
+    layers: tuple[KV, ...]
+    length: Tensor
+    document: Tensor
+
+
+class TransformerBlock(nn.Module):
+    """``x + attention(norm(x))``, then ``x + mlp(norm(x))``."""
+
+    def __init__(self, config: GPT) -> None:
+        super().__init__()
+        self.attention = config.attention.build(width=config.width, depth=config.depth)
+        self.mlp = MLP(config.width, config.expansion, config.depth)
+
+    def forward(self, x: Tensor, state: KV, span: Span) -> tuple[Tensor, KV]:
+        mixed, state = self.attention(rms_norm(x), state, span)
+        x = x + mixed
+        return x + self.mlp(rms_norm(x)), state
+
+
+class TransformerModel(LanguageModel):
+    """See :class:`GPT`."""
+
+    def __init__(self, config: GPT) -> None:
+        super().__init__()
+        self.config: GPT = config
+        self.table = parameter(config.vocab_size, config.width, draw=normal(0.02), role=EMBEDDING)
+        self.blocks: Any = nn.ModuleList(TransformerBlock(config) for _ in range(config.depth))
+        if isinstance(config.head, UntiedHead):
+            self.head = Linear(config.width, config.vocab_size, scale=0.1)
+
+    def init_state(self, batch: int) -> GPTState:
+        zeros = torch.zeros(batch, dtype=torch.long, device=self.table.device)
+        return GPTState(tuple(KV((), ()) for _ in self.blocks), zeros, zeros.clone())
+
+    def forward(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> Output:
+        check_tokens(tokens, self.vocab_size)
+        state = self.init_state(len(tokens)) if state is None else state
+        span, document = self._span(tokens, state)
+        x = rms_norm(self.table[tokens])
+        layers = []
+        for block, kv in zip(self.blocks, state.layers, strict=True):
+            x, kv = block(x, kv, span)
+            layers.append(kv)
+        x = rms_norm(x)
+        logits = (self.head(x) if isinstance(self.config.head, UntiedHead) else x @ self.table.T).float()
+        if self.config.softcap:
+            logits = self.config.softcap(logits)
+        return Output(logits, GPTState(tuple(layers), state.length + tokens.shape[1], document))
+
+    def _span(self, tokens: Tensor, state: GPTState) -> tuple[Span, Tensor]:
+        """Where the chunk stands. All sequences of a batch have read the same number of tokens; their documents differ."""
+        before = int(state.length[0])
+        positions = (before + torch.arange(tokens.shape[1], device=tokens.device)).expand_as(tokens)
+        oldest = state.document[:, None].expand_as(tokens)
+        if self.config.boundary is not None:
+            starts = torch.where(tokens == self.config.boundary, positions, oldest)
+            oldest = starts.cummax(1).values
+        return Span(positions, oldest, before), oldest[:, -1].clone()

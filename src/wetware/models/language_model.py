@@ -1,0 +1,127 @@
+"""What every language model is: tokens and state in, logits and state out."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, final
+
+import torch
+from torch import Tensor, nn
+
+from wetware.config import Config, ConfigError, number
+from wetware.modulation import NEUTRAL, Signals, StressSource
+from wetware.neurons import Activity
+from wetware.parameters import initialize
+from wetware.state import State
+
+
+class Output(NamedTuple):
+    """What a model says.
+
+    logits: [B, T, V] ([B, V] from ``step``). state: what the tokens leave behind. activity: one :class:`Activity` for each
+    layer of neurons. losses: named scalars to add to the cross-entropy in training.
+    """
+
+    logits: Tensor
+    state: State
+    activity: tuple[Activity, ...] = ()
+    losses: Mapping[str, Tensor] = MappingProxyType({})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(Config):
+    """A slot for a model.
+
+    vocab_size: number of tokens. boundary: the token that starts a document; before it is read, a sequence's state is
+    forgotten. None means that no token does that.
+    """
+
+    abstract: ClassVar[bool] = True
+
+    vocab_size: int = number(4096, 1)
+    boundary: int | None = number(None, 0)
+
+    def check(self) -> None:
+        if self.boundary is not None and self.boundary >= self.vocab_size:
+            raise ConfigError(f"boundary = {self.boundary} is no token: vocab_size is {self.vocab_size}")
+
+    def build(self, seed: int = 0) -> LanguageModel:
+        """The model, its parameters drawn from ``seed``."""
+        model = self.module()
+        initialize(model, seed)
+        return model
+
+    def module(self) -> LanguageModel:
+        """The model before its parameters are drawn."""
+        raise NotImplementedError
+
+    @classmethod
+    def tiny(cls) -> ModelConfig:
+        """A config of test size with every default mechanism on."""
+        raise NotImplementedError
+
+
+class LanguageModel(nn.Module):
+    """Base of every model. ``forward`` takes whole chunks; ``step`` is the same function on one token."""
+
+    config: Any  # a ModelConfig; each model narrows it
+
+    @property
+    def vocab_size(self) -> int:
+        return self.config.vocab_size
+
+    @abstractmethod
+    def init_state(self, batch: int) -> State:
+        """The state of ``batch`` sequences that have read nothing."""
+
+    @abstractmethod
+    def forward(self, tokens: Tensor, state: State | None = None, *, signals: Signals = NEUTRAL) -> Output:
+        """Read ``tokens`` [B, T] after ``state`` (None: nothing read yet). Changes neither the state given nor the model."""
+
+    @final
+    def step(self, token: Tensor, state: State, *, signals: Signals = NEUTRAL) -> Output:
+        """Read one token [B]; ``forward`` with T = 1."""
+        output = self(token[:, None], state, signals=signals)
+        return output._replace(logits=output.logits[:, 0])
+
+    def calibrate(self, tokens: Tensor, rate: float) -> dict[str, float]:
+        """Scale the input weights, on ``tokens`` [B, T], until each layer of neurons fires at ``rate``; report the rates.
+        A model without neurons has nothing to do."""
+        return {}
+
+    def stress_source(self) -> StressSource | None:
+        """Where the stress of this model comes from in training, or None when nothing reads it."""
+        return None
+
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+
+@dataclass(frozen=True, kw_only=True)
+class FiringTarget(Config):
+    """``weight * mean over layers of (mean firing rate - rate)^2``, added to the loss: sparseness by gradient, not by moving
+    thresholds. At a weight of 2 first layers sink towards silence; at 50 every layer stays near the target."""
+
+    neutral: ClassVar[bool] = True
+
+    rate: float = number(0.10, 0.0, 1.0)
+    weight: float = number(50.0, 0.0)
+
+    def loss(self, activity: tuple[Activity, ...]) -> Tensor:
+        rates = torch.stack([layer.spikes.mean() for layer in activity])
+        return self.weight * (rates - self.rate).square().mean()
+
+
+def keep_mask(tokens: Tensor, boundary: int | None, like: Tensor) -> Tensor | None:
+    """[B, T]: 0 at tokens that start a document, 1 elsewhere; None when nothing starts one."""
+    return None if boundary is None else (tokens != boundary).to(like.dtype)
+
+
+def check_tokens(tokens: Any, vocab_size: int) -> None:
+    if tokens.ndim != 2 or tokens.dtype.is_floating_point or tokens.shape[1] == 0:
+        raise ValueError(f"tokens: expected integers [B, T] with T >= 1, got {tokens.dtype} {list(tokens.shape)}")
+    if tokens.device.type == "cpu" and tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocab_size:
+        raise ValueError(f"tokens from {int(tokens.min())} to {int(tokens.max())}: allowed 0 to {vocab_size - 1}")

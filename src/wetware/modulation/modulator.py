@@ -1,0 +1,37 @@
+"""What every modulator is: a map on neuron parameters."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, TypeVar
+
+from torch import nn
+
+from wetware.config import Config
+from wetware.modulation.signals import Signals
+from wetware.modulation.stress import StressSource
+
+P = TypeVar("P", bound=Any)  # a NamedTuple of neuron parameters: this room does not know which neurons there are
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModulatorConfig(Config):
+    """A slot for a modulator. A model folds a tuple of them over the parameters of each layer."""
+
+    abstract: ClassVar[bool] = True
+
+    def build(self, *, size: int) -> Modulator:
+        raise NotImplementedError
+
+    def stress_source(self) -> StressSource | None:
+        """Where the stress that this modulator reads comes from during training, if it reads any."""
+        return None
+
+
+class Modulator(nn.Module):
+    """``forward(params, signals) -> params``: changes parameters (a NamedTuple of [N] tensors), adds no state."""
+
+    @abstractmethod
+    def forward(self, params: P, signals: Signals) -> P:
+        """The modulated parameters."""

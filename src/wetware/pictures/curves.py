@@ -1,0 +1,69 @@
+"""Learning curves of one or more runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from wetware.training.metrics import read
+
+# Okabe and Ito's colours: apart for colour-blind eyes too.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+
+def held_out(folder: str | Path) -> tuple[list[float], list[int], list[float]]:
+    """``(minutes, tokens, bits per byte)`` of every evaluation of a run."""
+    rows = [row for row in read(folder) if row["kind"] == "held_out"]
+    return (
+        [row["seconds"] / 60 for row in rows],
+        [row["tokens"] for row in rows],
+        [row["bits_per_byte"] for row in rows],
+    )
+
+
+def curves(runs: Mapping[str, str | Path], lines: Mapping[str, float], file: str | Path) -> Path:
+    """Held-out bits per byte against training time and against tokens, with horizontal reference lines, as a picture."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
+    for colour, (name, folder) in zip(COLOURS, runs.items(), strict=False):
+        minutes, tokens, bits = held_out(folder)
+        for axis, x in zip(axes, (minutes, [count / 1e6 for count in tokens]), strict=True):
+            axis.plot(x, bits, "o-", color=colour, label=name, markersize=3)
+    for axis, label in zip(axes, ("minutes of training", "million tokens"), strict=True):
+        for name, value in lines.items():
+            axis.axhline(value, color="0.5", linestyle="--", linewidth=1)
+            axis.annotate(name, (1.0, value), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+        axis.set_xlabel(label)
+        axis.grid(alpha=0.25)
+    axes[0].set_ylabel("held-out bits per byte")
+    axes[0].legend()
+    file = Path(file)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(file, dpi=150)
+    plt.close(figure)
+    return file
+
+
+def terminal_curves(
+    runs: Mapping[str, str | Path], lines: Mapping[str, float], width: int = 90, height: int = 18
+) -> str:
+    """The same against time, in characters."""
+    import plotext
+
+    plotext.clear_figure()
+    plotext.theme("clear")
+    plotext.plotsize(width, height)
+    for marker, (name, folder) in zip(("o", "x", "+", "*"), runs.items(), strict=False):
+        minutes, _, bits = held_out(folder)
+        if minutes:
+            plotext.plot(minutes, bits, label=name, marker=marker)
+    for name, value in lines.items():
+        plotext.hline(value)
+        plotext.text(f" {name}", 0.0, value)
+    plotext.xlabel("minutes of training")
+    plotext.title("held-out bits per byte")
+    return plotext.build()

@@ -1,0 +1,17 @@
+"""The plain transformer, at the sizes of the models it is measured against."""
+
+from __future__ import annotations
+
+from wetware.layers import SelfAttention
+from wetware.models import GPT
+from wetware.training import Run
+
+
+def gpt() -> Run:
+    """The plain transformer at the size of ``real_sam``: 6 layers of width 272, 6 M parameters."""
+    return Run(model=GPT(width=272, depth=6, attention=SelfAttention(heads=4, window=128)))
+
+
+def gpt_small() -> Run:
+    """The plain transformer at the size of ``real_sam_small``: 4 layers of width 144, 1.5 M parameters."""
+    return Run(model=GPT(width=136, depth=4, attention=SelfAttention(heads=2, window=64)))

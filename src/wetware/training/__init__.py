@@ -1,0 +1,30 @@
+"""Training: one loop for every model."""
+
+from wetware.training.checkpoint import CheckpointError, load, save
+from wetware.training.losses import Score, cross_entropy, held_out_loss
+from wetware.training.optimizers import AdamW, MuonAdamW
+from wetware.training.run import Calibration, Monitoring, Run, Training
+from wetware.training.schedules import Cosine, Minutes, Stable, Steps, Tokens
+from wetware.training.trainer import Reporter, Trainer
+
+__all__ = [
+    "AdamW",
+    "Calibration",
+    "CheckpointError",
+    "Cosine",
+    "Minutes",
+    "Monitoring",
+    "MuonAdamW",
+    "Reporter",
+    "Run",
+    "Score",
+    "Stable",
+    "Steps",
+    "Tokens",
+    "Trainer",
+    "Training",
+    "cross_entropy",
+    "held_out_loss",
+    "load",
+    "save",
+]

@@ -1,0 +1,90 @@
+"""Losses: the cross-entropy, and its measure on held-out text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from wetware.data import Packed, held_out_rows
+from wetware.models import LanguageModel
+from wetware.state import select
+
+
+class Score(NamedTuple):
+    """A cross-entropy on text.
+
+    nats: summed over the counted tokens. tokens: how many. bytes: of source text they stand for. rates: mean firing rate of
+    each layer of neurons.
+    """
+
+    nats: float
+    tokens: int
+    bytes: int
+    rates: tuple[float, ...] = ()
+
+    @property
+    def bits_per_byte(self) -> float:
+        """The only figure that compares across tokenizers."""
+        return self.nats / (math.log(2) * max(self.bytes, 1))
+
+    @property
+    def bits_per_token(self) -> float:
+        return self.nats / (math.log(2) * max(self.tokens, 1))
+
+    @property
+    def perplexity(self) -> float:
+        """Per token: e to the mean loss."""
+        return math.exp(min(700.0, self.nats / max(self.tokens, 1)))
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean over all tokens, in nats."""
+    return functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
+
+
+@torch.inference_mode()
+def held_out_loss(
+    model: LanguageModel,
+    packed: Packed,
+    token_bytes: np.ndarray,
+    *,
+    limit: int | None = None,
+    chunk: int = 128,
+    rows: int = 32,
+    carried: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Score:
+    """Walk held-out documents from their start. With ``carried`` the state goes on to a document's end; without, every chunk
+    is read by a model that has seen nothing before it. Boundaries are read and not counted: they stand for no text."""
+    device = next(model.parameters()).device
+    sizes = torch.as_tensor(token_bytes)
+    nats, tokens, size, state = 0.0, 0, 0, None
+    fired: list[float] = []
+    present = torch.zeros(0, dtype=torch.long)  # the rows of the group that are still read
+    for part in held_out_rows(packed, chunk, rows, limit):
+        # A document that has ended leaves the batch: what follows its end would be work for nothing.
+        alive = part.counted.any(1)
+        if part.fresh or not carried:
+            state = None
+        inputs, targets, counted = part.inputs[alive], part.targets[alive], part.counted[alive]
+        if state is not None and len(inputs) < len(present):
+            state = select(state, alive[present].to(device))
+        present = alive.nonzero()[:, 0]
+        output = model(inputs.to(device), state)
+        state = output.state
+        losses = functional.cross_entropy(output.logits.cpu().transpose(1, 2), targets, reduction="none")
+        nats += float(losses[counted].double().sum())
+        counts = int(counted.sum())
+        tokens, size = tokens + counts, size + int(sizes[targets[counted]].sum())
+        read = counted.to(device).unsqueeze(-1)
+        rates = [float((layer.spikes * read).sum() / layer.spikes.shape[-1]) for layer in output.activity]
+        fired = [a + b for a, b in zip(fired, rates, strict=True)] if fired else rates
+        if progress:
+            progress(counts)
+    return Score(nats, tokens, size, tuple(total / max(tokens, 1) for total in fired))

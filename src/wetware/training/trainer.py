@@ -1,0 +1,354 @@
+"""The training loop: one for every model."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import signal
+import time
+from collections.abc import Generator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from wetware.config import ConfigError, from_dict, to_dict
+from wetware.data import Packed, Stream, Tokenizer, prepare
+from wetware.data.files import write_atomically
+from wetware.models import LanguageModel
+from wetware.models.generation import Sampling, generate
+from wetware.modulation import NEUTRAL, ConstantStress, Signals
+from wetware.state import State, detach, flatten, select, to, unflatten
+from wetware.training import checkpoint
+from wetware.training.checkpoint import CheckpointError
+from wetware.training.losses import Score, cross_entropy, held_out_loss
+from wetware.training.metrics import Metrics
+from wetware.training.optimizers import gradient_norm, scale_gradients
+from wetware.training.run import Run
+
+
+class StepReport(NamedTuple):
+    """What one optimizer step did. loss: nats per token. bits: bits per byte of the text just read. firing: mean rate of
+    each layer; dead, saturated: share of the neurons of each layer that never, or nearly always, fired."""
+
+    step: int
+    tokens: int
+    seconds: float
+    loss: float
+    bits: float
+    norm: float
+    factor: float
+    stress: float
+    firing: tuple[float, ...]
+    dead: tuple[float, ...]
+    saturated: tuple[float, ...]
+    skipped: int
+
+
+class Reporter:
+    """Hears what happens in a run; this base says nothing."""
+
+    def message(self, text: str) -> None: ...
+
+    def step(self, report: StepReport, progress: float) -> None: ...
+
+    def evaluated(self, step: int, score: Score, best: bool) -> None: ...
+
+    def sampled(self, step: int, prompt: str, text: str) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Stopped(NamedTuple):
+    """How a run ended: by which signal (None: it reached its limit)."""
+
+    signal: int | None
+    step: int
+
+
+class Trainer:
+    """A run in a folder: ``runs/NAME/{config.json, metrics.jsonl, tb/, checkpoints/}``.
+
+    ``Trainer(run, folder)`` starts one; ``Trainer.resume(folder)`` goes on from the last checkpoint, bit for bit on a CPU.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        folder: str | Path,
+        *,
+        device: str | torch.device = "cpu",
+        bfloat16: bool = False,
+        reporter: Reporter | None = None,
+        saved: Path | None = None,
+    ) -> None:
+        self.folder, self.device, self.bfloat16 = Path(folder), torch.device(device), bfloat16
+        self.reporter = reporter or Reporter()
+        if saved is None and checkpoint.steps(self.folder):
+            raise CheckpointError(
+                f"{str(self.folder)!r} holds a run already: --resume goes on with it, --out names another"
+            )
+        self.tokenizer, self.train, self.held_out = self._data(run, saved)
+        self.run = run.fitted(self.tokenizer.vocab_size, self.tokenizer.boundary)
+        settings = self.run.training
+        if settings.accumulate > settings.batch:
+            raise ConfigError(f"training.accumulate = {settings.accumulate} exceeds training.batch = {settings.batch}")
+        self.stream = Stream(self.train, settings.batch, settings.chunk, self.run.seed)
+        torch.manual_seed(self.run.seed)
+        self.model: LanguageModel = self.run.model.build(self.run.seed)
+        self.token_bytes = torch.as_tensor(self.tokenizer.token_bytes)
+        self.stress = (self.model.stress_source() or ConstantStress(value=NEUTRAL.stress)).build()
+        self.step = self.tokens = self.skipped = 0
+        self.seconds, self.best = 0.0, float("inf")
+        self.states: list[State] | None = None
+        if saved is None and settings.calibration:
+            rates = self.model.calibrate(self.stream.at(0).inputs, settings.calibration.rate)
+            if rates:
+                self.reporter.message(
+                    f"calibrated: every layer fires at {settings.calibration.rate:.0%} on the first chunk"
+                )
+        self.model.to(self.device)
+        self.optimizers = settings.optimizer.build(self.model)
+        if saved is not None:
+            self._restore(saved)
+        self.metrics = Metrics(self.folder, after=self.step)
+        write_atomically(self.folder / "config.json", json.dumps(to_dict(self.run), indent=1))
+
+    @classmethod
+    def resume(cls, folder: str | Path, *, limit: Any = None, monitoring: Any = None, **keywords: Any) -> Trainer:
+        """Go on from the last checkpoint of ``folder``; only its limit and what is watched may change."""
+        folder = Path(folder)
+        numbered = checkpoint.steps(folder)
+        if not numbered:
+            raise CheckpointError(f"nothing to resume: {str(folder)!r} holds no checkpoint")
+        checkpoint.clear_partial(folder / "checkpoints")
+        try:
+            run = from_dict(checkpoint.read_json(numbered[-1] / "config.json").get("run"))
+        except (ConfigError, AttributeError) as error:
+            raise CheckpointError(f"{str(numbered[-1] / 'config.json')!r}: {error}") from None
+        if not isinstance(run, Run):
+            raise CheckpointError(f"{str(numbered[-1])!r} is a model, not a run: there is nothing to resume")
+        if limit is not None:
+            run = replace(run, training=replace(run.training, limit=limit))
+        if monitoring is not None:
+            run = replace(run, monitoring=monitoring)
+        return cls(run, folder, saved=numbered[-1], **keywords)
+
+    # ------------------------------------------------------------------------------------------------------------- data
+
+    def _data(self, run: Run, saved: Path | None) -> tuple[Tokenizer, Packed, Packed]:
+        """A resumed run keeps the tokenizer it was saved with, even if the corpus would now train another."""
+        self.reporter.message("reading the text")
+        tokenizer = None if saved is None else checkpoint.load_tokenizer(saved)
+        return prepare(run.corpus, tokenizer or run.tokenizer)
+
+    # ------------------------------------------------------------------------------------------------------------- loop
+
+    @property
+    def progress(self) -> float:
+        return self.run.training.limit.progress(self.step, self.tokens, self.seconds)
+
+    def fit(self) -> Stopped:
+        """Train to the limit, or until SIGINT or SIGTERM, which leaves a checkpoint."""
+        watch = self.run.monitoring
+        with _signals() as caught:
+            try:
+                while self.progress < 1 and not caught:
+                    report = self.update()
+                    if self.step % watch.log_every == 0 or self.progress >= 1:
+                        self.metrics.step(report)
+                    self.reporter.step(report, self.progress)
+                    self._events(last=self.progress >= 1)
+                if caught:
+                    self.save()
+            finally:
+                self.metrics.close()
+                self.reporter.close()
+        return Stopped(caught[0] if caught else None, self.step)
+
+    def update(self) -> StepReport:
+        """One optimizer step."""
+        started, settings = time.monotonic(), self.run.training
+        chunk = self.stream.at(self.step)
+        signals = Signals(stress=self.stress.value)
+        factor = settings.schedule.factor(self.step, self.progress)
+        if chunk.fresh or self.states is None:
+            first = self.model.init_state(settings.batch)
+            self.states = [select(first, rows) for rows in self._parts()]
+        loss, rates = 0.0, []
+        for index, rows in enumerate(self._parts()):
+            share = len(chunk.inputs[rows]) / settings.batch
+            part_loss, output_rates = self._accumulate(index, chunk.inputs[rows], chunk.targets[rows], share, signals)
+            loss += share * part_loss
+            rates.append([share * layer for layer in output_rates])
+        norm = gradient_norm(self.model)
+        finite = norm < float("inf")  # False for NaN too
+        if finite:
+            if norm > settings.clip:
+                scale_gradients(self.model, settings.clip / norm)
+            self.optimizers.step(factor)
+            self.stress.update(loss)
+        else:
+            self.skipped += 1
+            self.states = None
+        self.optimizers.zero_grad()
+        self.step += 1
+        self.tokens += self.stream.tokens_per_step
+        self.seconds += time.monotonic() - started
+        neurons = [torch.stack(layer).sum(0) for layer in zip(*rates, strict=True)]
+        size = int(self.token_bytes[chunk.targets].sum())
+        bits = loss * chunk.targets.numel() / (max(size, 1) * 0.6931471805599453)
+        firing, dead, saturated = (
+            tuple(float(measure(layer)) for layer in neurons)
+            for measure in (Tensor.mean, lambda r: (r == 0).float().mean(), lambda r: (r > 0.95).float().mean())
+        )
+        return StepReport(
+            self.step,
+            self.tokens,
+            self.seconds,
+            loss,
+            bits,
+            norm,
+            factor,
+            signals.stress,
+            firing,
+            dead,
+            saturated,
+            self.skipped,
+        )
+
+    def _parts(self) -> list[slice]:
+        """The rows of a batch, in ``accumulate`` parts."""
+        batch, parts = self.run.training.batch, self.run.training.accumulate
+        edges = [batch * index // parts for index in range(parts + 1)]
+        return [slice(low, high) for low, high in itertools.pairwise(edges)]
+
+    def _accumulate(
+        self, index: int, inputs: Tensor, targets: Tensor, share: float, signals: Signals
+    ) -> tuple[float, list[Tensor]]:
+        """Forward and backward of one part of the batch; its gradients add to those there. Gives the cross-entropy and the
+        firing rate of each neuron of each layer."""
+        assert self.states is not None
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
+            output = self.model(inputs.to(self.device), self.states[index], signals=signals)
+            entropy = cross_entropy(output.logits, targets.to(self.device))
+        total = entropy + sum(output.losses.values())
+        (total * share).backward()
+        self.states[index] = detach(output.state)
+        return entropy.item(), [layer.spikes.detach().mean((0, 1)) for layer in output.activity]
+
+    def _events(self, last: bool) -> None:
+        watch = self.run.monitoring
+        saved = False
+        if last or self.step % watch.evaluate_every == 0:
+            score = self.evaluate(watch.evaluate_tokens)
+            better = score.bits_per_byte < self.best
+            self.best = min(self.best, score.bits_per_byte)
+            self.metrics.evaluated(self.step, self.tokens, self.seconds, score)
+            self.reporter.evaluated(self.step, score, better)
+            if better:
+                checkpoint.mark_best(self.folder, self.save())
+                saved = True
+        if last or self.step % watch.sample_every == 0:
+            text = self.sample()
+            self.metrics.sampled(self.step, watch.sample_prompt, text)
+            self.reporter.sampled(self.step, watch.sample_prompt, text)
+        if not saved and (last or self.step % watch.checkpoint_every == 0):
+            self.save()
+
+    def evaluate(self, limit: int | None = None) -> Score:
+        """Held-out loss with carried state."""
+        return held_out_loss(self.model, self.held_out, self.tokenizer.token_bytes, limit=limit)
+
+    def sample(self) -> str:
+        watch = self.run.monitoring
+        sampling = Sampling(temperature=0.8, top_k=50)
+        return generate(
+            self.model,
+            self.tokenizer,
+            watch.sample_prompt,
+            tokens=watch.sample_tokens,
+            sampling=sampling,
+            seed=self.run.seed,
+        )
+
+    # -------------------------------------------------------------------------------------------------------- checkpoint
+
+    def save(self) -> Path:
+        """Write a checkpoint of the present step, atomically, and drop the oldest."""
+        place = self.folder / "checkpoints" / f"step-{self.step:08d}"
+        if not place.exists():
+            checkpoint.write_folder(place, self._fill)
+        checkpoint.drop_old(self.folder, self.run.monitoring.keep)
+        return place
+
+    def _fill(self, folder: Path) -> None:
+        checkpoint.fill_model(folder, self.model, self.tokenizer, run=to_dict(self.run))
+        states = () if self.states is None else tuple(self.states)
+        tensors = {f"optimizer/{key}": value for key, value in self.optimizers.tensors().items()}
+        tensors |= {f"state/{key}": value for key, value in flatten(states).items()}
+        tensors["random"] = torch.get_rng_state()
+        save_file(
+            {key: value.detach().cpu().contiguous() for key, value in tensors.items()}, folder / "trainer.safetensors"
+        )
+        about = {
+            "step": self.step,
+            "tokens": self.tokens,
+            "skipped": self.skipped,
+            "seconds": self.seconds,
+            "best": self.best,
+            "stress": self.stress.to_dict(),
+            "carried": self.states is not None,
+            "text": self.train.key,
+        }
+        (folder / "trainer.json").write_text(json.dumps(about, indent=1))
+
+    def _restore(self, saved: Path) -> None:
+        about = checkpoint.read_json(saved / "trainer.json")
+        tensors = checkpoint.read_tensors(saved / "trainer.safetensors")
+        weights = checkpoint.read_tensors(saved / "model.safetensors")
+        weights.pop(checkpoint.GOLDEN, None)
+        try:
+            self.model.load_state_dict(weights)
+            self.step, self.tokens, self.skipped = about["step"], about["tokens"], about["skipped"]
+            self.seconds, self.best, text = about["seconds"], about["best"], about["text"]
+            self.stress.load(about["stress"])
+            self.optimizers.load(_part(tensors, "optimizer/"))
+            if about["carried"]:
+                first = self.model.init_state(self.run.training.batch)
+                like = tuple(select(first, rows) for rows in self._parts())
+                self.states = list(to(unflatten(like, _part(tensors, "state/")), self.device))
+            torch.set_rng_state(tensors["random"])
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise CheckpointError(f"damaged checkpoint {str(saved)!r}: {error}") from None
+        if text != self.train.key:
+            self.reporter.message("note: the text has changed since this run was saved; it goes on with the new one")
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+@contextlib.contextmanager
+def _signals() -> Generator[list[int]]:
+    """Collect SIGINT and SIGTERM instead of dying of them; a second one of either kind is obeyed at once."""
+    caught: list[int] = []
+
+    def catch(number: int, _: Any) -> None:
+        caught.append(number)
+        signal.signal(number, previous[signal.Signals(number)])
+
+    try:
+        previous = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # signals reach the main thread only; elsewhere there is nothing to catch
+        yield caught
+        return
+    try:
+        yield caught
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
