@@ -82,7 +82,7 @@ def _show(console: Console, out: Path, folders: dict, reports: dict[str, Report]
     picture = curves(folders, lines, out / "curves.png")
     table = Table(title="held-out text, state carried", title_justify="left")
     for column in ("", "bits per byte", "parameters", "tokens read", "firing", "state of one sequence"):
-        table.add_column(column, justify="left" if not column else "right")
+        table.add_column(column, justify="left" if not column else "right", no_wrap=not column)
     for name, report in reports.items():
         rates = report.carried.rates
         firing = f"{sum(rates) / len(rates):.1%}" if rates else "-"

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
 def show(console: Console, name: str, report: Report) -> None:
     """The report as a table."""
     table = Table(title=f"{name}: {count(report.parameters)} parameters", title_justify="left")
-    table.add_column("held-out text")
+    table.add_column("held-out text", no_wrap=True)
     for column in ("bits per byte", "bits per token", "perplexity"):
         table.add_column(column, justify="right")
     for label, score in (("state carried", report.carried), (f"fresh every {report.context} tokens", report.fresh)):

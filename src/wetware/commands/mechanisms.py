@@ -25,7 +25,9 @@ def run(arguments: argparse.Namespace) -> int:
     whole = _parameters(model)
     table = Table(box=None, pad_edge=False)
     for column in ("mechanism", "part", "parameters", "what it does"):
-        table.add_column(column, justify="right" if column == "parameters" else "left")
+        table.add_column(
+            column, justify="right" if column == "parameters" else "left", no_wrap=not column.startswith("what")
+        )
     for path in mechanisms(model):
         part = get(model, path)
         words = (inspect.getdoc(type(part)) or "").split("\n\n")[0].replace("\n", " ")

@@ -15,7 +15,9 @@ from wetware.recipes import about, recipe, recipe_names
 def run(arguments: argparse.Namespace) -> int:
     table = Table(box=None, pad_edge=False)
     for column in ("recipe", "parameters", "what it is"):
-        table.add_column(column, justify="right" if column == "parameters" else "left")
+        table.add_column(
+            column, justify="right" if column == "parameters" else "left", no_wrap=not column.startswith("what")
+        )
     for name in recipe_names():
         with torch.device("meta"):
             parameters = recipe(name).model.module().parameter_count()

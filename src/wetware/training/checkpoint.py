@@ -116,10 +116,11 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> tuple[Langua
     golden = tensors.pop(GOLDEN, None)
     _check_names(folder, model, tensors)
     model.load_state_dict(tensors)
-    if golden is not None and (difference := float((_probe(model) - golden).abs().mean())) > 0.05 * float(
-        golden.std() + 1
-    ):
-        raise CheckpointError(f"{str(folder)!r} does not give its golden output (mean difference {difference:.3g})")
+    if golden is not None:
+        # Another machine may round a neuron across its threshold, which moves logits by a per cent; wrong weights move them more.
+        difference = float((_probe(model) - golden).abs().mean())
+        if not difference <= 0.05 * float(golden.std()) + 1e-6:
+            raise CheckpointError(f"{str(folder)!r} does not give its golden output (mean difference {difference:.3g})")
     tokenizer = _tokenizer(folder, model.vocab_size)
     return model.to(device), tokenizer
 

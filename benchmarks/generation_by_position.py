@@ -1,0 +1,76 @@
+"""Does a token cost the same at position 10 and at position 20,000?
+
+Two sessions of one model, one that has read 10 tokens and one that has read 20,000, write in turns, so that a machine that
+slows down slows both. Printed: median time of a token, the ratio, and the bytes of the state. The GPT beside it has no
+window: its cache grows.
+
+    python benchmarks/generation_by_position.py [--tokens 300] [--position 20000] [--threads 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from dataclasses import replace
+
+import torch
+
+import wetware
+from wetware.models.generation import Sampling, Session
+from wetware.state import size
+
+
+def measure(config: wetware.ModelConfig, positions: tuple[int, int], count: int) -> dict[str, float]:
+    model = config.build(seed=0)
+    sessions = []
+    for position in positions:
+        session = Session(model, Sampling(temperature=1.0), seed=1)
+        generator = torch.Generator().manual_seed(2)
+        session.read(torch.randint(1, config.vocab_size, (position,), generator=generator).tolist())
+        sessions.append(session)
+    times: list[list[float]] = [[], []]
+    for turn in range(count + 20):
+        # the first tokens warm caches up; who goes first changes at every turn
+        for index in (0, 1) if turn % 2 else (1, 0):
+            start = time.perf_counter()
+            sessions[index].next()
+            times[index].append(time.perf_counter() - start)
+    early, late = (statistics.median(series[20:]) for series in times)
+    states = [size(session.state) for session in sessions]
+    return {
+        "early_us": early * 1e6,
+        "late_us": late * 1e6,
+        "ratio": late / early,
+        "state": states[1],
+        "state_ratio": states[1] / states[0],
+    }
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--tokens", type=int, default=300)
+    options.add_argument("--position", type=int, default=20_000)
+    options.add_argument("--threads", type=int, default=1)
+    given = options.parse_args()
+    torch.set_num_threads(given.threads)
+    small = wetware.recipe("gpt_small").model
+    contestants = {
+        "real_sam": wetware.recipe("real_sam").model,
+        "real_sam_small": wetware.recipe("real_sam_small").model,
+        "gpt_small, no window": replace(small, attention=replace(small.attention, window=None)),
+    }
+    print(
+        f"{'model':22s} {'token 10':>10s} {f'token {given.position}':>12s} {'ratio':>7s} {'state, KiB':>11s} {'state ratio':>12s}"
+    )
+    results = {}
+    for name, config in contestants.items():
+        row = results[name] = measure(config, (10, given.position), given.tokens)
+        line = f"{row['early_us']:7.0f} us {row['late_us']:9.0f} us {row['ratio']:7.3f} {row['state'] / 1024:11.1f} {row['state_ratio']:12.2f}"
+        print(f"{name:22s} {line}")
+    print(json.dumps({"benchmark": "generation_by_position", "threads": given.threads, "results": results}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""L3: every backend of an op equals its readable reference: outputs, final state and every gradient, at odd sizes, with
+uninitialised memory poisoned by NaN."""
+
+import pytest
+import torch
+
+from wetware.kernels import OPS
+
+CASES = [(op, name, case) for op in OPS.values() for name in op.backends for case in op.cases()]
+
+
+@pytest.fixture(autouse=True)
+def poison():
+    """Memory from ``torch.empty`` is filled with NaN: what a backend forgets to write is seen."""
+    torch.use_deterministic_algorithms(True)
+    torch.utils.deterministic.fill_uninitialized_memory = True
+    assert torch.empty(3).isnan().all()
+    yield
+    torch.use_deterministic_algorithms(False)
+
+
+def tracked(value, found):
+    """A copy of the arguments in which every floating tensor asks for its gradient."""
+    if isinstance(value, torch.Tensor):
+        if not value.is_floating_point():
+            return value
+        found.append(value.detach().clone().requires_grad_())
+        return found[-1]
+    if isinstance(value, tuple):
+        items = [tracked(item, found) for item in value]
+        return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+    return value
+
+
+def flat(value):
+    return [value] if isinstance(value, torch.Tensor) else [leaf for item in value for leaf in flat(item)]
+
+
+def outcome(op, name, case, skip):
+    """All outputs, and the gradients of a random weighing of them by every floating argument."""
+    inputs = []
+    arguments = [tracked(value, inputs) if index not in skip else value for index, value in enumerate(case.args)]
+    with op.using(name):
+        outputs = flat(op(*arguments, **case.keywords))
+    generator = torch.Generator().manual_seed(5)
+    total = sum((out * torch.randn(out.shape, generator=generator, dtype=out.dtype)).sum() for out in outputs)
+    gradients = torch.autograd.grad(total, inputs, allow_unused=True)
+    return outputs, [torch.zeros_like(x) if g is None else g for x, g in zip(inputs, gradients, strict=True)]
+
+
+def masks(case):
+    """Places of arguments that are masks: only 0 and 1 in [B, T], constant by definition."""
+    return {
+        index
+        for index, value in enumerate(case.args)
+        if isinstance(value, torch.Tensor) and value.ndim == 2 and ((value == 0) | (value == 1)).all()
+    }
+
+
+@pytest.mark.parametrize(
+    ("op", "name", "case"), CASES, ids=[f"{op.name}-{name}-{case.name}" for op, name, case in CASES]
+)
+def test_backend_equals_reference(op, name, case):
+    if reason := op.backends[name].refuses(*case.args, **case.keywords):
+        assert (
+            reason.strip()
+        )  # a refusal is an answer, if it says why; test_every_backend_answers sees that some case runs
+        return
+    skip = masks(case)
+    mine, my_gradients = outcome(op, name, case, skip)
+    reference, gradients = outcome(op, "reference", case, skip)
+    for a, b in zip(mine + my_gradients, reference + gradients, strict=True):
+        assert a.shape == b.shape
+        assert a.isfinite().all()
+        torch.testing.assert_close(a, b, atol=1e-10, rtol=1e-8)
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=OPS)
+def test_every_backend_answers(op):
+    """Each backend that can run here takes at least one case, and the gradients of some case are not all zero."""
+    for name, backend in op.backends.items():
+        taken = [case for case in op.cases() if backend.refuses(*case.args, **case.keywords) is None]
+        assert taken, f"{op.name}: {name} refuses every case"
+        moved = [g.abs().sum() > 0 for case in taken for g in outcome(op, name, case, masks(case))[1]]
+        assert sum(map(bool, moved)) > len(moved) / 2

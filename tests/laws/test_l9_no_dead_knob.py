@@ -1,0 +1,248 @@
+"""L9: every field of every config, moved, changes the training loss or the state of a small model, or is named in a short
+list of purely operational fields."""
+
+import functools
+import math
+from dataclasses import fields, replace
+
+import pytest
+import torch
+
+import wetware
+from wetware.config import Config, get, hints, is_config_type, options, walk, with_
+from wetware.data import Bytes, TextFiles
+from wetware.models.generation import Sampling
+from wetware.training import Calibration, Monitoring, Run, Steps, Trainer, Training
+
+from .subjects import alternatives, models, tokens, with_vocab
+
+# Watching, pausing and saving: none of these may move a weight, and test_operational_fields_move_nothing says so.
+OPERATIONAL = tuple(f"monitoring.{field.name}" for field in fields(Monitoring))
+# Where the numbers come from the tokenizer, a run overwrites them; as fields of a model they are checked on the model.
+FROM_TOKENIZER = ("model.vocab_size", "model.boundary")
+TEXT = "the people of the union and the laws of the people; a house, a law, a people. "
+
+
+@functools.cache
+def trained(config: Config) -> tuple:
+    """What three stressed training steps of a model leave: losses, and the sum of each parameter."""
+    model = config.build(seed=0)
+    state, losses = None, []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    for step in range(3):
+        text = tokens(config, batch=2, steps=25, seed=step) % min(config.vocab_size, 60)
+        output = model(text[:, :-1], state, signals=wetware.Signals(stress=0.9))
+        state = wetware.state.detach(output.state)
+        loss = wetware.training.cross_entropy(output.logits, text[:, 1:]) + sum(output.losses.values())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    return (*losses, *(parameter.double().sum().item() for parameter in model.parameters()))
+
+
+def moved(config: Config, path: str):
+    """``config`` with the field at ``path`` set to another allowed value."""
+    value = get(config, path)
+    parent = path.rpartition(".")[0]
+    owner = get(config, parent) if parent else config
+    name = path.rpartition(".")[2]
+    meta = next(field.metadata for field in fields(owner) if field.name == name)
+    low, high = meta.get("low"), meta.get("high")
+    kinds_of = options(hints(type(owner))[name])
+    if isinstance(value, str):
+        return with_(config, path, value + "?")
+    if value is None:
+        return replace_at(config, path, 3 if int in kinds_of else 1.5)
+    if isinstance(value, int):
+        for candidate in (value * 2, value + 1, value - 1, value // 2):
+            if candidate != value and (low is None or candidate >= low) and (high is None or candidate <= high):
+                return replace_at(config, path, candidate)
+    candidate = value * 0.5 + 0.03
+    if (
+        (low is not None and candidate <= low)
+        or (high is not None and candidate >= high)
+        or math.isclose(candidate, value)
+    ):
+        candidate = (low + high) / 2
+    return replace_at(config, path, candidate)
+
+
+def replace_at(config, path, value):
+    return with_(config, path, value)
+
+
+def knobs(config: Config):
+    """Paths of the plain fields (numbers, text) of a config and of all in it."""
+    for path, annotation, value in walk(config):
+        if not isinstance(value, (Config, tuple)) and not any(map(is_config_type, options(annotation))):
+            yield path
+
+
+def model_cases():
+    cases, seen = [], set()
+    for name, config in models():
+        for label, variant in [
+            (name, config),
+            *((f"{name}-{p}={type(c).__name__}", with_(config, p, c)) for p, c in alternatives(config)),
+        ]:
+            for path in knobs(variant):
+                parent = path.rpartition(".")[0]
+                owner = type(get(variant, parent) if parent else variant).__name__
+                if (name, owner, path) not in seen:
+                    seen.add((name, owner, path))
+                    cases.append((f"{label}-{path}", variant, path))
+    return cases
+
+
+CASES = model_cases()
+
+
+@pytest.mark.parametrize(("label", "config", "path"), CASES, ids=[case[0] for case in CASES])
+def test_every_field_of_a_model_moves_something(label, config, path, tmp_path):
+    changed = moved(config, path)
+    assert get(changed, path) != get(config, path)
+    if ".stress." in path:  # read by the trainer, not by the model
+        assert run_of(tmp_path, config) != run_of(tmp_path, changed)
+    else:
+        assert trained(config) != trained(changed)
+
+
+SLOTS = [
+    (f"{name}-{path}={type(part).__name__}", config, path, part)
+    for name, config in models()
+    for path, part in alternatives(config)
+]
+
+
+@pytest.mark.parametrize(("label", "config", "path", "part"), SLOTS, ids=[case[0] for case in SLOTS])
+def test_every_alternative_part_is_another_part(label, config, path, part, tmp_path):
+    changed = with_(config, path, part)
+    if ".stress" in path:
+        assert run_of(tmp_path, config) != run_of(tmp_path, changed)
+    else:
+        assert trained(config) != trained(changed)
+
+
+# ------------------------------------------------------------------------------------------------------- the whole run
+
+
+def base_run(folder, model=None) -> Run:
+    text = folder / "text.txt"
+    if not text.exists():
+        text.write_text("".join(TEXT.replace("people", f"people{index % 7}") for index in range(120)))
+    config = model or wetware.tiny("real_sam")
+    monitoring = Monitoring(
+        evaluate_every=2, evaluate_tokens=60, sample_every=2, sample_tokens=2, log_every=1, checkpoint_every=2
+    )
+    training = Training(
+        batch=2, chunk=8, limit=Steps(count=4), calibration=Calibration(), schedule=wetware.Cosine(warmup=1)
+    )
+    corpus = TextFiles(path=str(text), held_out=0.2)
+    return Run(model=config, corpus=corpus, tokenizer=Bytes(), training=training, monitoring=monitoring)
+
+
+def outcome(run: Run, folder) -> tuple:
+    """What a short run leaves behind: losses, stresses and the sum of every parameter."""
+    import shutil
+
+    target = folder / "run"
+    shutil.rmtree(target, ignore_errors=True)
+    trainer = Trainer(run, target)
+    reports = []
+    trainer.reporter.step = lambda report, progress: reports.append((report.loss, report.stress, report.norm))
+    trainer.fit()
+    parameters = tuple(parameter.double().sum().item() for parameter in trainer.model.parameters())
+    return (*reports, trainer.step, trainer.stress.value, *parameters)
+
+
+def run_of(folder, model):
+    return outcome(base_run(folder, with_vocab(model, 257, 0)), folder)
+
+
+RUNS = [
+    ("default", Run()),
+    ("muon", Run(training=Training(optimizer=wetware.MuonAdamW()))),
+    ("stable", Run(training=Training(schedule=wetware.Stable()))),
+]
+RUN_PATHS = [
+    (label, path)
+    for label, run in RUNS
+    for path in knobs(run)
+    if not path.startswith(("model.", "corpus.", "tokenizer.", "monitoring."))
+    and (label == "default" or path.startswith(("training.optimizer.", "training.schedule.")))
+]
+
+
+def test_the_list_of_run_fields_is_whole():
+    """No field of a run escapes: model fields, run fields, and what the data tests cover."""
+    covered = {path for label, path in RUN_PATHS if label == "default"}
+    rest = set(knobs(Run())) - covered - set(OPERATIONAL)
+    assert all(path.startswith(("model.", "corpus.", "tokenizer.")) for path in rest), rest
+
+
+@pytest.mark.parametrize(("label", "path"), RUN_PATHS, ids=[f"{label}-{path}" for label, path in RUN_PATHS])
+def test_every_field_of_a_run_moves_something(label, path, tmp_path):
+    run = base_run(tmp_path)
+    given = dict(RUNS)[label].training
+    if label != "default":
+        schedule = replace(given.schedule, warmup=1)
+        run = replace(run, training=replace(run.training, optimizer=given.optimizer, schedule=schedule))
+    if path == "training.limit.count":
+        changed = with_(run, path, 3)
+    elif path == "training.clip":
+        changed = with_(run, path, 1e-3)
+    elif path == "training.accumulate":
+        changed = with_(
+            run, path, 2
+        )  # the same function of the text, summed in another order; the firing loss sees parts
+    else:
+        changed = moved(run, path)
+    assert outcome(run, tmp_path) != outcome(changed, tmp_path)
+
+
+@pytest.mark.parametrize("path", OPERATIONAL)
+def test_operational_fields_move_nothing(path, tmp_path):
+    run = base_run(tmp_path)
+    assert outcome(run, tmp_path) == outcome(moved(run, path), tmp_path)
+
+
+@pytest.mark.parametrize(("limit", "changed"), [("Tokens", 40), ("Minutes", None)])
+def test_other_limits(limit, changed, tmp_path):
+    """The length of a run in tokens is obeyed; in minutes the share done is the share of the time."""
+    if limit == "Tokens":
+        run = with_(base_run(tmp_path), "training.limit", wetware.Tokens(count=changed))
+        trainer = Trainer(run, tmp_path / "tokens")
+        trainer.fit()
+        assert trainer.tokens == 48  # steps of 16 until at least 40
+    else:
+        assert wetware.Minutes(count=2.0).progress(0, 0, 60.0) == 0.5
+
+
+CORPUS = [("corpus.held_out_digit", 3), ("tokenizer.vocab_size", 300)]
+
+
+@pytest.mark.parametrize(("path", "value"), CORPUS)
+def test_fields_of_the_default_text(path, value):
+    run = Run()
+    assert run.corpus.fingerprint() != with_(run, "corpus.held_out_digit", 3).corpus.fingerprint()
+    texts = ["the house of the law of the land"] * 3
+    small, large = (with_(run, "tokenizer.vocab_size", size).tokenizer.train(texts).vocab_size for size in (260, 300))
+    assert small < large
+
+
+def test_sampling_fields_change_what_is_written():
+    from wetware.models.generation import Session
+
+    model = wetware.tiny("gpt").build(seed=2)
+    with torch.no_grad():
+        model.table.mul_(30)  # an untrained model hardly prefers anything
+
+    def written(sampling):
+        session = Session(model, sampling, seed=1)
+        session.read([0, 3, 4])
+        return list(session.write(40))
+
+    base = Sampling(temperature=1.3)
+    for path, value in (("temperature", 0.3), ("top_k", 2), ("top_p", 0.2), ("repetition_penalty", 3.0)):
+        assert written(base) != written(with_(base, path, value)), path

@@ -1,0 +1,298 @@
+"""The loop: resume is bit for bit, parts of a batch are the batch, what is not finite is skipped, a signal saves."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+import wetware
+from wetware.config import with_
+from wetware.data import Bytes, DataError, TextFiles
+from wetware.training import CheckpointError, Monitoring, MuonAdamW, Run, Steps, Trainer, Training, checkpoint
+from wetware.training.metrics import read
+
+
+@pytest.fixture
+def run(tiny_text) -> Run:
+    monitoring = Monitoring(
+        evaluate_every=4, evaluate_tokens=300, sample_every=5, sample_tokens=3, log_every=1, checkpoint_every=3, keep=2
+    )
+    training = Training(batch=4, chunk=16, limit=Steps(count=10), schedule=wetware.Cosine(warmup=2))
+    model = replace(wetware.tiny("real_sam"), width=24)
+    corpus = TextFiles(path=str(tiny_text))
+    return Run(model=model, corpus=corpus, tokenizer=Bytes(), training=training, monitoring=monitoring)
+
+
+def with_model(run, name):
+    return replace(run, model=wetware.tiny(name))
+
+
+def everything(trainer):
+    """All that a run is made of, as tensors and numbers."""
+    found = {f"model/{name}": value for name, value in trainer.model.state_dict().items()}
+    found |= {f"optimizer/{name}": value for name, value in trainer.optimizers.tensors().items()}
+    for index, state in enumerate(trainer.states):
+        found |= {f"state/{index}/{name}": value for name, value in wetware.state.leaves(state)}
+    found["random"] = torch.get_rng_state()
+    numbers = (trainer.step, trainer.tokens, trainer.best, trainer.skipped, *trainer.stress.to_dict().values())
+    return found, numbers
+
+
+def rows(folder):
+    """Metrics without the clock."""
+    clock = ("seconds", "tokens_per_second")
+    return [{key: value for key, value in row.items() if key not in clock} for row in read(folder)]
+
+
+@pytest.mark.parametrize("variant", ["real_sam", "gpt", "muon", "accumulate"])
+def test_interrupted_equals_uninterrupted(variant, run, tmp_path):
+    run = with_model(run, variant) if variant in wetware.model_names() else run
+    if variant == "muon":
+        run = with_(run, "training.optimizer", MuonAdamW())
+    if variant == "accumulate":
+        run = with_(run, "training.accumulate", 3)
+    straight = Trainer(run, tmp_path / "straight")
+    straight.fit()
+    stopped = Trainer(run, tmp_path / "stopped")
+    for _ in range(7):  # past the checkpoint of step 6, which is what a kill would leave
+        stopped.metrics.step(stopped.update())
+        stopped._events(last=False)
+    stopped.metrics.close()
+    torch.manual_seed(12345)
+    resumed = Trainer.resume(tmp_path / "stopped")
+    assert resumed.step == 6
+    resumed.fit()
+    (mine, my_numbers), (other, numbers) = everything(resumed), everything(straight)
+    assert my_numbers == numbers
+    assert mine.keys() == other.keys()
+    for name in mine:
+        assert torch.equal(mine[name], other[name]), name
+    assert rows(tmp_path / "stopped") == rows(tmp_path / "straight")
+
+
+def test_the_same_seed_gives_the_same_run(run, tmp_path):
+    results = []
+    for index, seed in enumerate((1, 1, 2)):
+        trainer = Trainer(replace(run, seed=seed), tmp_path / str(index))
+        trainer.fit()
+        results.append(rows(tmp_path / str(index)))
+    assert results[0] == results[1] != results[2]
+
+
+def test_parts_of_a_batch_add_up_to_the_batch(run, tmp_path):
+    """Without the firing loss, which is a function of the whole batch, accumulation only changes the order of sums."""
+    run = with_(with_(run, "model.firing_target", None), "training.limit", Steps(count=3))
+    ends = []
+    for parts in (1, 2, 3):
+        trainer = Trainer(with_(run, "training.accumulate", parts), tmp_path / str(parts))
+        reports = [trainer.update() for _ in range(3)]
+        ends.append(torch.tensor([report.loss for report in reports]))
+    torch.testing.assert_close(ends[1], ends[0], atol=1e-4, rtol=0)
+    torch.testing.assert_close(ends[2], ends[0], atol=1e-4, rtol=0)
+
+
+def test_what_is_not_finite_is_skipped(run, tmp_path, monkeypatch):
+    from wetware.training import trainer as room
+
+    trainer = Trainer(run, tmp_path / "run")
+    trainer.update()
+    before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
+    original = room.cross_entropy
+    monkeypatch.setattr(room, "cross_entropy", lambda logits, targets: original(logits, targets) * float("nan"))
+    assert trainer.update().skipped == 1
+    assert all(torch.equal(before[name], value) for name, value in trainer.model.state_dict().items())
+    monkeypatch.setattr(room, "cross_entropy", original)
+    report = trainer.update()
+    assert report.skipped == 1
+    assert torch.isfinite(torch.tensor(report.loss))
+    assert any(not torch.equal(before[name], value) for name, value in trainer.model.state_dict().items())
+
+
+def test_it_learns(run, tmp_path):
+    run = with_(run, "training.limit", Steps(count=120))
+    trainer = Trainer(run, tmp_path / "run")
+    first = trainer.evaluate(300).bits_per_byte
+    trainer.fit()
+    assert trainer.evaluate(300).bits_per_byte < 0.7 * first
+
+
+def test_calibration_sets_the_firing_rate(run, tmp_path):
+    trainer = Trainer(with_(run, "training.calibration.rate", 0.2), tmp_path / "run")
+    report = trainer.update()
+    assert all(0.15 < rate < 0.25 for rate in report.firing)
+
+
+def test_stress_is_fed_from_the_loss(run, tmp_path):
+    trainer = Trainer(run, tmp_path / "run")
+    stresses = [trainer.update().stress for _ in range(5)]
+    assert stresses[0] == 0.5  # neutral before the first loss
+    assert len(set(stresses)) > 2
+    saved = checkpoint.read_json(trainer.save() / "trainer.json")
+    assert saved["stress"]["value"] == trainer.stress.value
+
+
+def test_only_the_newest_and_the_best_are_kept(run, tmp_path):
+    trainer = Trainer(with_(run, "training.limit", Steps(count=20)), tmp_path / "run")
+    trainer.fit()
+    kept = checkpoint.steps(tmp_path / "run")
+    best = checkpoint.best(tmp_path / "run")
+    assert best in kept
+    assert len(kept) <= 3
+    assert kept[-1].name == "step-00000020"
+    held_out = [row for row in read(tmp_path / "run") if row["kind"] == "held_out"]
+    assert best.name == f"step-{min(held_out, key=lambda row: row['bits_per_byte'])['step']:08d}"
+
+
+def test_a_run_is_not_written_over(run, tmp_path):
+    Trainer(run, tmp_path / "run").save()
+    with pytest.raises(CheckpointError, match="--resume"):
+        Trainer(run, tmp_path / "run")
+
+
+def test_nothing_to_resume(tmp_path):
+    with pytest.raises(CheckpointError, match="nothing to resume"):
+        Trainer.resume(tmp_path)
+
+
+def test_a_text_too_small_says_what_to_lower(run, tmp_path):
+    with pytest.raises(DataError, match=r"batch|chunk"):
+        Trainer(with_(run, "training.batch", 100_000), tmp_path / "run")
+
+
+SCRIPT = """
+import sys
+from wetware.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def command(tiny_text, folder, *more):
+    settings = [
+        "training.batch=4",
+        "training.chunk=16",
+        "tokenizer=Bytes",
+        "model.width=24",
+        "model.depth=2",
+        "model.encoder.bits=16",
+    ]
+    settings += ["monitoring.checkpoint_every=5", "monitoring.evaluate_every=1000", "monitoring.sample_every=1000"]
+    pairs = [word for setting in settings for word in ("--set", setting)]
+    data = ["--data", str(tiny_text), "--out", str(folder), "--threads", "1"]
+    return [sys.executable, "-c", SCRIPT, "train", "real_sam_small", *data, *pairs, *more]
+
+
+def wait_for(condition, process, seconds=60.0):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():
+            return
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_checkpoint_and_resume_goes_on(number, tiny_text, tmp_path):
+    folder = tmp_path / "run"
+    process = subprocess.Popen(command(tiny_text, folder, "--steps", "100000"), stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: checkpoint.steps(folder), process)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "--resume" in out
+    last = checkpoint.steps(folder)[-1]
+    step = int(last.name.split("-")[1])
+    assert json.loads((last / "trainer.json").read_text())["step"] == step
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            SCRIPT,
+            "train",
+            "real_sam_small",
+            "--out",
+            str(folder),
+            "--resume",
+            "--steps",
+            str(step + 3),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f"resumed {folder} at step {step}" in done.stdout.replace("\n", " ")
+    assert checkpoint.steps(folder)[-1].name == f"step-{step + 3:08d}"
+
+
+def test_a_kill_at_any_moment_leaves_the_last_checkpoint_whole(tiny_text, tmp_path):
+    """SIGKILL while the trainer writes a checkpoint at every step: what has its final name can always be resumed."""
+    folder = tmp_path / "run"
+    start = command(tiny_text, folder, "--steps", "100000", "--set", "monitoring.checkpoint_every=1")
+    resume = [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        "train",
+        "real_sam_small",
+        "--out",
+        str(folder),
+        "--resume",
+        "--steps",
+        "100000",
+    ]
+    seen = 0
+    for attempt in range(3):
+        process = subprocess.Popen(
+            resume if attempt else start, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        steps = lambda: int(checkpoint.steps(folder)[-1].name.split("-")[1]) if checkpoint.steps(folder) else 0  # noqa: E731
+        reached = steps() + 3
+        wait_for(lambda: steps() >= reached, process)  # noqa: B023
+        time.sleep(0.013 * (attempt + 1))
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        assert steps() >= reached > seen
+        seen = steps()
+        _, tokenizer = wetware.load(checkpoint.steps(folder)[-1])
+        assert tokenizer is not None
+        assert Trainer.resume(folder).step == seen
+        assert not list((folder / "checkpoints").glob(".*.partial"))
+
+
+def test_a_kill_in_the_middle_of_a_write_loses_nothing(run, tmp_path, monkeypatch):
+    """Every point between the files of a checkpoint: die there, and the run resumes from the one before."""
+    trainer = Trainer(run, tmp_path / "run")
+    trainer.update()
+    trainer.save()
+    trainer.update()
+
+    class Killed(BaseException):
+        pass
+
+    real = checkpoint.sync
+    for survived in range(7):
+        count = 0
+
+        def die(path, survived=survived):
+            nonlocal count
+            if count == survived:
+                raise Killed
+            count += 1
+            real(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(checkpoint, "sync", die)
+            patch.setattr(checkpoint.shutil, "rmtree", lambda *_, **__: None)  # a kill does not tidy up
+            with pytest.raises(Killed):
+                trainer.save()
+        last = checkpoint.steps(tmp_path / "run")[-1]
+        wetware.load(last)
+        if last.name.endswith("1"):
+            assert survived < 6
+    assert Trainer.resume(tmp_path / "run").step in (1, 2)
