@@ -62,13 +62,13 @@ def main() -> None:
         "gpt_small, no window": replace(small, attention=replace(small.attention, window=None)),
     }
     print(
-        f"{'model':22s} {'token 10':>10s} {f'token {given.position}':>12s} {'ratio':>7s} {'state, KiB':>11s} {'state ratio':>12s}"
+        f"{'model':22s}{'token 10':>12s}{f'token {given.position}':>14s}{'ratio':>8s}{'state, KiB':>12s}{'state ratio':>13s}"
     )
     results = {}
     for name, config in contestants.items():
         row = results[name] = measure(config, (10, given.position), given.tokens)
-        line = f"{row['early_us']:7.0f} us {row['late_us']:9.0f} us {row['ratio']:7.3f} {row['state'] / 1024:11.1f} {row['state_ratio']:12.2f}"
-        print(f"{name:22s} {line}")
+        times = f"{row['early_us']:9.0f} us{row['late_us']:11.0f} us{row['ratio']:8.3f}"
+        print(f"{name:22s}{times}{row['state'] / 1024:12.1f}{row['state_ratio']:13.2f}")
     print(json.dumps({"benchmark": "generation_by_position", "threads": given.threads, "results": results}))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-NOUNS = [
+NOUNS = (
     "law",
     "house",
     "people",
@@ -22,12 +22,9 @@ NOUNS = [
     "bank",
     "ship",
     "road",
-    "court",
-    "state",
-    "nation",
-]
-VERBS = ["makes", "keeps", "sees", "builds", "pays", "guards", "opens", "closes", "serves", "needs"]
-ADJECTIVES = ["old", "new", "great", "small", "free", "just", "strong", "public", "common", "good"]
+)
+VERBS = ("makes", "keeps", "sees", "builds", "pays", "guards", "opens", "closes", "serves", "needs")
+ADJECTIVES = ("old", "new", "great", "small", "free", "just", "strong", "public", "common", "good")
 
 
 @pytest.fixture(autouse=True, scope="session")

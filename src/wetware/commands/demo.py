@@ -12,11 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from wetware.commands.common import count
+from wetware.commands.evaluate import corpus_of, with_bar
 from wetware.commands.progress import reporter
 from wetware.config import with_
 from wetware.data import prepare
 from wetware.data.files import write_atomically
-from wetware.evaluation import Report, evaluate
+from wetware.evaluation import Report
 from wetware.models.generation import Sampling, generate
 from wetware.pictures import curves, terminal_curves
 from wetware.recipes import about, recipe
@@ -65,14 +66,9 @@ def _judge(folder: Path) -> tuple[Report, str]:
     model, tokenizer = load(folder)
     if tokenizer is None:
         raise CheckpointError(f"{str(folder)!r} has no tokenizer.json")
-    trained = checkpoint.read_json(folder / "config.json")
-    from wetware.config import from_dict
-
-    _, train, held_out = prepare(from_dict(trained).corpus, tokenizer)
-    sampling = Sampling(temperature=0.7, top_k=40)
-    return evaluate(model, tokenizer, train, held_out), generate(
-        model, tokenizer, PROMPT, tokens=80, sampling=sampling, seed=1
-    )
+    _, train, held_out = prepare(corpus_of(str(folder)), tokenizer)
+    report = with_bar(model, tokenizer, train, held_out)
+    return report, generate(model, tokenizer, PROMPT, tokens=80, sampling=Sampling(temperature=0.7, top_k=40), seed=1)
 
 
 def _show(console: Console, out: Path, folders: dict, reports: dict[str, Report], samples: dict[str, str]) -> None:

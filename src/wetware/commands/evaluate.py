@@ -11,8 +11,9 @@ from rich.table import Table
 
 from wetware.commands.common import count, device, load_with_tokenizer
 from wetware.config import ConfigError, from_dict
-from wetware.data import Corpus, DataError, corpus_from, prepare
+from wetware.data import Corpus, DataError, Packed, Tokenizer, corpus_from, prepare
 from wetware.evaluation import Report, evaluate
+from wetware.models import LanguageModel
 from wetware.training import checkpoint
 
 
@@ -31,18 +32,23 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         raise checkpoint.CheckpointError(f"{arguments.run!r}: {error}") from None
     _, train, held_out = prepare(corpus, tokenizer)
-    total = 2 * min(arguments.limit or len(held_out), len(held_out))
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("reading held-out text", total=total)
-        report = evaluate(
-            model, tokenizer, train, held_out, limit=arguments.limit, progress=lambda tokens: bar.advance(task, tokens)
-        )
+    report = with_bar(model, tokenizer, train, held_out, arguments.limit)
     if arguments.json:
         print(json.dumps(report.to_dict(), indent=1))
     else:
         show(Console(highlight=False), arguments.run, report)
     return 0
+
+
+def with_bar(
+    model: LanguageModel, tokenizer: Tokenizer, train: Packed, held_out: Packed, limit: int | None = None
+) -> Report:
+    """Evaluate with a progress bar on the terminal's error channel, so that --json stays JSON."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading held-out text", total=2 * min(limit or len(held_out), len(held_out)))
+        step = lambda tokens: bar.advance(task, tokens)  # noqa: E731
+        return evaluate(model, tokenizer, train, held_out, limit=limit, progress=step)
 
 
 def show(console: Console, name: str, report: Report) -> None:

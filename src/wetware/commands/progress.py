@@ -7,6 +7,7 @@ import time
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.status import Status
 
 from wetware.training import Reporter, Score
 from wetware.training.trainer import StepReport
@@ -95,16 +96,37 @@ class LiveReporter(PlainReporter):
         columns = (BarColumn(bar_width=16), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.description}"))
         self.progress = Progress(*columns, console=console, transient=True)
         self.task: TaskID | None = None
+        self.waiting: Status | None = None
+
+    def busy(self, text: str) -> None:
+        if self.task is not None:
+            self.progress.update(self.task, description=escape(text))
+            return
+        if self.waiting is None:
+            self.waiting = self.console.status(text)
+            self.waiting.start()
+        self.waiting.update(escape(text))
+
+    def message(self, text: str) -> None:
+        self._ready()
+        super().message(text)
+
+    def _ready(self) -> None:
+        if self.waiting is not None:
+            self.waiting.stop()
+            self.waiting = None
 
     def step(self, report: StepReport, progress: float) -> None:
         self._smooth(report)
         self._alarm(report)
+        self._ready()
         if self.task is None:
             self.progress.start()
             self.task = self.progress.add_task("", total=1.0)
         self.progress.update(self.task, completed=min(1.0, progress), description=self.line(report, progress))
 
     def close(self) -> None:
+        self._ready()
         self.progress.stop()
 
 

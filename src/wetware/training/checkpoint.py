@@ -117,7 +117,7 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> tuple[Langua
     _check_names(folder, model, tensors)
     model.load_state_dict(tensors)
     if golden is not None:
-        # Another machine may round a neuron across its threshold, which moves logits by a per cent; wrong weights move them more.
+        # Another machine may round a neuron across its threshold, which moves logits by a per cent; wrong weights do more.
         difference = float((_probe(model) - golden).abs().mean())
         if not difference <= 0.05 * float(golden.std()) + 1e-6:
             raise CheckpointError(f"{str(folder)!r} does not give its golden output (mean difference {difference:.3g})")

@@ -54,6 +54,9 @@ class Reporter:
 
     def message(self, text: str) -> None: ...
 
+    def busy(self, text: str) -> None:
+        """Something other than training steps goes on; said again as it advances."""
+
     def step(self, report: StepReport, progress: float) -> None: ...
 
     def evaluated(self, step: int, score: Score, best: bool) -> None: ...
@@ -142,9 +145,13 @@ class Trainer:
 
     def _data(self, run: Run, saved: Path | None) -> tuple[Tokenizer, Packed, Packed]:
         """A resumed run keeps the tokenizer it was saved with, even if the corpus would now train another."""
-        self.reporter.message("reading the text")
+        self.reporter.busy("reading the text and making its tokenizer")
         tokenizer = None if saved is None else checkpoint.load_tokenizer(saved)
-        return prepare(run.corpus, tokenizer or run.tokenizer)
+
+        def packing(documents: int, size: int) -> None:
+            self.reporter.busy(f"packing the text: {documents} documents, {size / 1e6:.1f} MB")
+
+        return prepare(run.corpus, tokenizer or run.tokenizer, progress=packing)
 
     # ------------------------------------------------------------------------------------------------------------- loop
 
@@ -262,7 +269,14 @@ class Trainer:
 
     def evaluate(self, limit: int | None = None) -> Score:
         """Held-out loss with carried state."""
-        return held_out_loss(self.model, self.held_out, self.tokenizer.token_bytes, limit=limit)
+        done = 0
+
+        def reading(tokens: int) -> None:
+            nonlocal done
+            done += tokens
+            self.reporter.busy(f"reading held-out text: {done:,} tokens")
+
+        return held_out_loss(self.model, self.held_out, self.tokenizer.token_bytes, limit=limit, progress=reading)
 
     def sample(self) -> str:
         watch = self.run.monitoring
