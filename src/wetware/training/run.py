@@ -45,7 +45,7 @@ class Training(Config):
     norm. limit: how long.
     """
 
-    batch: int = number(32, 1)
+    batch: int = number(16, 1)
     chunk: int = number(64, 1)
     accumulate: int = number(1, 1)
     limit: Limit = Tokens()
