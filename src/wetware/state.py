@@ -72,8 +72,8 @@ def flatten(state: State) -> dict[str, Tensor]:
 def unflatten(like: State, tensors: dict[str, Tensor], prefix: str = "") -> State:
     """A state saved by :func:`flatten`, in the form of ``like``.
 
-    A plain tuple may have grown since ``like`` was made (a cache that gained segments): its length is then read from the
-    paths, and its elements are tensors.
+    A plain tuple of tensors may have grown or shrunk since ``like`` was made (a cache that gained segments): its length is
+    read from the paths. A tuple of states keeps its length, for a state may hold no tensor at all (a cache still empty).
     """
     if isinstance(like, Tensor):
         return tensors[prefix]
@@ -82,6 +82,7 @@ def unflatten(like: State, tensors: dict[str, Tensor], prefix: str = "") -> Stat
         return _rebuild(
             like, [unflatten(item, tensors, f"{dot}{name}") for name, item in zip(like._fields, like, strict=True)]
         )
-    indices = sorted({int(path[len(dot) :].split(".")[0]) for path in tensors if path.startswith(dot)})
+    found = {int(path[len(dot) :].split(".")[0]) for path in tensors if path.startswith(dot)}
+    indices = sorted(found | {i for i, item in enumerate(like) if not isinstance(item, Tensor)})
     items = {i: like[i] if i < len(like) else torch.empty(0) for i in indices}
     return tuple(unflatten(items[i], tensors, f"{dot}{i}") for i in indices)

@@ -33,6 +33,7 @@ def _train(name: str, folder: Path, minutes: float, console: Console) -> int | N
     console.print(about(name).replace("\n", " "))
     report = reporter()
     run = with_(recipe(name), "training.limit", Minutes(count=minutes))
+    run = with_(run, "monitoring.evaluate_every", 100)
     if checkpoint.steps(folder):
         trainer = Trainer.resume(folder, limit=Minutes(count=minutes), reporter=report)
     else:
@@ -67,7 +68,7 @@ def _judge(folder: Path) -> tuple[Report, str]:
     if tokenizer is None:
         raise CheckpointError(f"{str(folder)!r} has no tokenizer.json")
     _, train, held_out = prepare(corpus_of(str(folder)), tokenizer)
-    report = with_bar(model, tokenizer, train, held_out)
+    report = with_bar(model, tokenizer, train, held_out, fresh=False)
     return report, generate(model, tokenizer, PROMPT, tokens=80, sampling=Sampling(temperature=0.7, top_k=40), seed=1)
 
 

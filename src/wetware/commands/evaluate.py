@@ -41,14 +41,20 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def with_bar(
-    model: LanguageModel, tokenizer: Tokenizer, train: Packed, held_out: Packed, limit: int | None = None
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+    train: Packed,
+    held_out: Packed,
+    limit: int | None = None,
+    fresh: bool = True,
 ) -> Report:
     """Evaluate with a progress bar on the terminal's error channel, so that --json stays JSON."""
     console = Console(stderr=True)
+    total = (1 + fresh) * min(limit or len(held_out), len(held_out))
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("reading held-out text", total=2 * min(limit or len(held_out), len(held_out)))
+        task = bar.add_task("reading held-out text", total=total)
         step = lambda tokens: bar.advance(task, tokens)  # noqa: E731
-        return evaluate(model, tokenizer, train, held_out, limit=limit, progress=step)
+        return evaluate(model, tokenizer, train, held_out, limit=limit, fresh=fresh, progress=step)
 
 
 def show(console: Console, name: str, report: Report) -> None:
@@ -58,6 +64,8 @@ def show(console: Console, name: str, report: Report) -> None:
     for column in ("bits per byte", "bits per token", "perplexity"):
         table.add_column(column, justify="right")
     for label, score in (("state carried", report.carried), (f"fresh every {report.context} tokens", report.fresh)):
+        if score is None:
+            continue
         row = (f"{score.bits_per_byte:.4f}", f"{score.bits_per_token:.3f}", f"{score.perplexity:.1f}")
         table.add_row(label, *row, style="bold" if score is report.carried else "")
     for line in report.references:

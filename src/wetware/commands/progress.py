@@ -46,7 +46,7 @@ class PlainReporter(Reporter):
         self._alarm(report)
         if report.step == 1 or progress >= 1 or time.monotonic() - self._last_line >= self.every:
             self._last_line = time.monotonic()
-            self.console.print(f"{progress:6.1%}  {self.line(report, progress)}", soft_wrap=True)
+            self.console.print(f"{min(1.0, progress):6.1%}  {self.line(report, progress)}", soft_wrap=True)
 
     def _smooth(self, report: StepReport) -> None:
         """Averages over about ten steps: the text changes from step to step more than the model does."""

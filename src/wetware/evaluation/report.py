@@ -13,11 +13,12 @@ from wetware.training import Score, held_out_loss
 
 
 class Report(NamedTuple):
-    """carried: state kept through each document. fresh: a model that has read nothing, every ``context`` tokens."""
+    """carried: state kept through each document. fresh: a model that has read nothing, every ``context`` tokens (None: not
+    measured)."""
 
     parameters: int
     carried: Score
-    fresh: Score
+    fresh: Score | None
     context: int
     state_bytes: int
     references: tuple[Reference, ...]
@@ -30,7 +31,7 @@ class Report(NamedTuple):
         return {
             "parameters": self.parameters,
             "carried": score(self.carried),
-            "fresh": {**score(self.fresh), "context": self.context},
+            "fresh": {**score(self.fresh), "context": self.context} if self.fresh else None,
             "firing": list(self.carried.rates),
             "state_bytes": self.state_bytes,
             "references": {line.name: line._asdict() for line in self.references},
@@ -45,20 +46,23 @@ def evaluate(
     *,
     limit: int | None = None,
     context: int = 64,
+    fresh: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Measure ``model`` on ``held_out``; the n-gram references are counted on ``train``.
 
-    ``state_bytes`` is the state of one sequence after ``context`` tokens; ``limit`` bounds the held-out tokens.
+    ``state_bytes`` is the state of one sequence after ``context`` tokens; ``limit`` bounds the held-out tokens; ``fresh``
+    measures with a fresh state too, which takes as long again.
     """
-    scores = [
-        held_out_loss(
-            model, held_out, tokenizer.token_bytes, limit=limit, chunk=chunk, carried=carried, progress=progress
-        )
-        for chunk, carried in ((128, True), (context, False))
-    ]
+
+    def measure(chunk: int, carried: bool) -> Score:
+        table = tokenizer.token_bytes
+        return held_out_loss(model, held_out, table, limit=limit, chunk=chunk, carried=carried, progress=progress)
+
+    carried = measure(128, True)
+    without = measure(context, False) if fresh else None
     lines = references(train, held_out, tokenizer.token_bytes, tokenizer.boundary)
-    return Report(model.parameter_count(), scores[0], scores[1], context, _state_bytes(model, context), lines)
+    return Report(model.parameter_count(), carried, without, context, _state_bytes(model, context), lines)
 
 
 def _state_bytes(model: LanguageModel, tokens: int) -> int:

@@ -29,7 +29,8 @@ class VariancePreserving(InputNormalisation):
     """``sqrt(1 - decay^2)``: white input of variance 1 gives a membrane of variance 1."""
 
     def factor(self, decay: Tensor) -> Tensor:
-        return (1.0 - decay.square()).sqrt()
+        # A learned decay may round to 1, where the root has no finite slope.
+        return (1.0 - decay.square()).clamp_min(1e-8).sqrt()
 
 
 @dataclass(frozen=True, kw_only=True)

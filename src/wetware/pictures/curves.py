@@ -57,13 +57,15 @@ def terminal_curves(
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.plotsize(width, height)
+    last = 0.0
     for marker, (name, folder) in zip(("o", "x", "+", "*"), runs.items(), strict=False):
         minutes, _, bits = held_out(folder)
         if minutes:
             plotext.plot(minutes, bits, label=name, marker=marker)
+            last = max(last, *minutes)
     for name, value in lines.items():
         plotext.hline(value)
-        plotext.text(f" {name}", 0.0, value)
+        plotext.text(f"{name} ", last / 2, value, alignment="center")
     plotext.xlabel("minutes of training")
     plotext.title("held-out bits per byte")
-    return plotext.build()
+    return plotext.uncolorize(plotext.build())

@@ -78,8 +78,9 @@ def held_out_loss(
         present = alive.nonzero()[:, 0]
         output = model(inputs.to(device), state)
         state = output.state
-        losses = functional.cross_entropy(output.logits.cpu().transpose(1, 2), targets, reduction="none")
-        nats += float(losses[counted].double().sum())
+        logits, wanted = output.logits.flatten(0, 1), targets.to(device).flatten()
+        losses = functional.cross_entropy(logits, wanted, reduction="none").cpu()
+        nats += float(losses[counted.flatten()].double().sum())
         counts = int(counted.sum())
         tokens, size = tokens + counts, size + int(sizes[targets[counted]].sum())
         read = counted.to(device).unsqueeze(-1)
