@@ -57,6 +57,8 @@ class Config:
         REGISTRY[cls.__name__] = cls
 
     def __post_init__(self) -> None:
+        if type(self).__dict__.get("abstract"):
+            raise ConfigError(f"{type(self).__name__} is a slot, not a part; allowed: {', '.join(kinds(type(self)))}")
         for field in dataclasses.fields(self):
             value = _checked(type(self), field, getattr(self, field.name))
             object.__setattr__(self, field.name, value)

@@ -103,5 +103,7 @@ def _gather(parts: tuple[Tensor, ...], spans: list[tuple[int, int]], start: int,
     for part, (low, high) in zip(parts, spans, strict=True):
         if low < end and high > start:
             whole = start <= low and high <= end
-            pieces.append(part if whole else part[:, max(start, low) - low : min(end, high) - low].contiguous())
+            cut = part[:, max(start, low) - low : min(end, high) - low]
+            # A copy, not a view: that would keep all of a long prompt alive for the few positions still in reach.
+            pieces.append(part if whole else cut.clone(memory_format=torch.contiguous_format))
     return pieces[0] if len(pieces) == 1 else torch.cat(pieces, 1)
