@@ -67,7 +67,9 @@ def test_detach_cuts_and_shares_clone_cuts_and_copies():
     assert not copy.membrane.requires_grad and copy.membrane.data_ptr() != grown.membrane.data_ptr()
 
 
-@pytest.mark.parametrize("rows", [[2, 0], slice(1, 3), torch.tensor([True, False, True])], ids=["index", "slice", "mask"])
+@pytest.mark.parametrize(
+    "rows", [[2, 0], slice(1, 3), torch.tensor([True, False, True])], ids=["index", "slice", "mask"]
+)
 def test_select(rows):
     chosen = select(state(), rows)
     assert torch.equal(chosen.length, torch.arange(3)[rows])
