@@ -14,7 +14,7 @@ import torch
 import wetware
 from wetware.config import with_
 from wetware.data import Bytes, DataError, TextFiles
-from wetware.training import CheckpointError, Monitoring, MuonAdamW, Run, Steps, Trainer, Training, checkpoint
+from wetware.training import CheckpointError, Monitoring, MuonAdamW, Reporter, Run, Steps, Trainer, Training, checkpoint
 from wetware.training.metrics import read
 
 
@@ -31,6 +31,19 @@ def run(tiny_text) -> Run:
 
 def with_model(run, name):
     return replace(run, model=wetware.tiny(name))
+
+
+class Killed(BaseException):
+    """What no code of ours may catch."""
+
+
+class KilledAt(Reporter):
+    def __init__(self, step):
+        self.last = step
+
+    def step(self, report, progress):
+        if report.step == self.last:
+            raise Killed
 
 
 def everything(trainer):
@@ -59,11 +72,8 @@ def test_interrupted_equals_uninterrupted(variant, run, tmp_path):
         run = with_(run, "training.accumulate", 3)
     straight = Trainer(run, tmp_path / "straight")
     straight.fit()
-    stopped = Trainer(run, tmp_path / "stopped")
-    for _ in range(7):  # past the checkpoint of step 6, which is what a kill would leave
-        stopped.metrics.step(stopped.update())
-        stopped._events(last=False)
-    stopped.metrics.close()
+    with pytest.raises(Killed):
+        Trainer(run, tmp_path / "stopped", reporter=KilledAt(step=7)).fit()  # past the checkpoint of step 6
     torch.manual_seed(12345)
     resumed = Trainer.resume(tmp_path / "stopped")
     assert resumed.step == 6
@@ -153,6 +163,18 @@ def test_a_run_is_not_written_over(run, tmp_path):
     Trainer(run, tmp_path / "run").save()
     with pytest.raises(CheckpointError, match="--resume"):
         Trainer(run, tmp_path / "run")
+
+
+def test_one_process_trains_into_a_folder(run, tmp_path):
+    class Second(Reporter):
+        def step(self, report, progress):
+            if report.step == 1:
+                with pytest.raises(CheckpointError, match="another process"):
+                    Trainer(run, tmp_path / "run").fit()
+
+    before = Trainer(run, tmp_path / "run", reporter=Second())
+    before.fit()
+    assert json.loads((tmp_path / "run" / "config.json").read_text()) == wetware.to_dict(before.run)
 
 
 def test_nothing_to_resume(tmp_path):
@@ -262,7 +284,8 @@ def test_a_kill_at_any_moment_leaves_the_last_checkpoint_whole(tiny_text, tmp_pa
         _, tokenizer = wetware.load(checkpoint.steps(folder)[-1])
         assert tokenizer is not None
         assert Trainer.resume(folder).step == seen
-        assert not list((folder / "checkpoints").glob(".*.partial"))
+    Trainer.resume(folder, limit=Steps(count=seen)).fit()
+    assert not list((folder / "checkpoints").glob(".*.partial"))
 
 
 def test_a_kill_in_the_middle_of_a_write_loses_nothing(run, tmp_path, monkeypatch):
@@ -271,10 +294,6 @@ def test_a_kill_in_the_middle_of_a_write_loses_nothing(run, tmp_path, monkeypatc
     trainer.update()
     trainer.save()
     trainer.update()
-
-    class Killed(BaseException):
-        pass
-
     real = checkpoint.sync
     for survived in range(7):
         count = 0

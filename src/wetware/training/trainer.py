@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -118,8 +119,6 @@ class Trainer:
         self.optimizers = settings.optimizer.build(self.model)
         if saved is not None:
             self._restore(saved)
-        self.metrics = Metrics(self.folder, after=self.step)
-        write_atomically(self.folder / "config.json", json.dumps(to_dict(self.run), indent=1))
 
     @classmethod
     def resume(cls, folder: str | Path, *, limit: Any = None, monitoring: Any = None, **keywords: Any) -> Trainer:
@@ -128,7 +127,6 @@ class Trainer:
         numbered = checkpoint.steps(folder)
         if not numbered:
             raise CheckpointError(f"nothing to resume: {str(folder)!r} holds no checkpoint")
-        checkpoint.clear_partial(folder / "checkpoints")
         try:
             run = from_dict(checkpoint.read_json(numbered[-1] / "config.json").get("run"))
         except (ConfigError, AttributeError) as error:
@@ -162,20 +160,37 @@ class Trainer:
     def fit(self) -> Stopped:
         """Train to the limit, or until SIGINT or SIGTERM, which leaves a checkpoint."""
         watch = self.run.monitoring
-        with _signals() as caught:
-            try:
-                while self.progress < 1 and not caught:
-                    report = self.update()
-                    if self.step % watch.log_every == 0 or self.progress >= 1:
-                        self.metrics.step(report)
-                    self.reporter.step(report, self.progress)
-                    self._events(last=self.progress >= 1)
-                if caught:
-                    self.save()
-            finally:
-                self.metrics.close()
-                self.reporter.close()
+        with _signals() as caught, self._claimed() as metrics:
+            while self.progress < 1 and not caught:
+                report = self.update()
+                if self.step % watch.log_every == 0 or self.progress >= 1:
+                    metrics.step(report)
+                self.reporter.step(report, self.progress)
+                self._events(metrics, last=self.progress >= 1)
+            if caught:
+                self.save()
         return Stopped(caught[0] if caught else None, self.step)
+
+    @contextlib.contextmanager
+    def _claimed(self) -> Generator[Metrics]:
+        """Hold the run's folder: nothing in it is touched before, and one process trains into it at a time."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise CheckpointError(f"another process is training into {str(self.folder)!r}") from None
+        metrics = None
+        try:
+            checkpoint.clear_partial(self.folder / "checkpoints")
+            write_atomically(self.folder / "config.json", json.dumps(to_dict(self.run), indent=1))
+            metrics = Metrics(self.folder, after=self.step)
+            yield metrics
+        finally:
+            if metrics is not None:
+                metrics.close()
+            self.reporter.close()
+            lock.release()
 
     def update(self) -> StepReport:
         """One optimizer step."""
@@ -248,21 +263,22 @@ class Trainer:
         self.states[index] = detach(output.state)
         return entropy.item(), [layer.spikes.detach().mean((0, 1)) for layer in output.activity]
 
-    def _events(self, last: bool) -> None:
+    def _events(self, metrics: Metrics, last: bool) -> None:
+        """What comes due after a step: evaluation, a sample, a checkpoint."""
         watch = self.run.monitoring
         saved = False
         if last or self.step % watch.evaluate_every == 0:
             score = self.evaluate(watch.evaluate_tokens)
             better = score.bits_per_byte < self.best
             self.best = min(self.best, score.bits_per_byte)
-            self.metrics.evaluated(self.step, self.tokens, self.seconds, score)
+            metrics.evaluated(self.step, self.tokens, self.seconds, score)
             self.reporter.evaluated(self.step, score, better)
             if better:
                 checkpoint.mark_best(self.folder, self.save())
                 saved = True
         if last or self.step % watch.sample_every == 0:
             text = self.sample()
-            self.metrics.sampled(self.step, watch.sample_prompt, text)
+            metrics.sampled(self.step, watch.sample_prompt, text)
             self.reporter.sampled(self.step, watch.sample_prompt, text)
         if not saved and (last or self.step % watch.checkpoint_every == 0):
             self.save()
