@@ -63,10 +63,10 @@ class StressTracker:
     def update(self, loss: float) -> None:
         """Hear the loss (nats per token) of the step just done."""
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float | None]:
         return dict(vars(self))
 
-    def load(self, values: dict[str, float]) -> None:
+    def load(self, values: dict[str, float | None]) -> None:
         vars(self).update(values)
 
 
@@ -76,17 +76,17 @@ class LossStressTracker(StressTracker):
     def __init__(self, config: LossStress) -> None:
         super().__init__()
         self._config = config
-        self.fast = self.slow = self.first = self.lowest = math.nan
-        self.variance = 0.0
+        self.first: float | None = None  # the first loss; nothing has been heard yet
+        self.fast = self.slow = self.lowest = self.variance = 0.0
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float | None]:
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def update(self, loss: float) -> None:
         if not math.isfinite(loss):
             return
         config = self._config
-        if math.isnan(self.first):
+        if self.first is None:
             self.fast = self.slow = self.first = self.lowest = loss
         self.fast += (1.0 - config.fast) * (loss - self.fast)
         self.slow += (1.0 - config.slow) * (loss - self.slow)

@@ -107,7 +107,8 @@ class Trainer:
         self.token_bytes = torch.as_tensor(self.tokenizer.token_bytes)
         self.stress = (self.model.stress_source() or ConstantStress(value=NEUTRAL.stress)).build()
         self.step = self.tokens = self.skipped = 0
-        self.seconds, self.best = 0.0, float("inf")
+        self.seconds = 0.0
+        self.best: float | None = None  # held-out bits per byte of the best checkpoint
         self.states: list[State] | None = None
         if saved is None and settings.calibration:
             rates = self.model.calibrate(self.stream.at(0).inputs, settings.calibration.rate)
@@ -269,8 +270,8 @@ class Trainer:
         saved = False
         if last or self.step % watch.evaluate_every == 0:
             score = self.evaluate(watch.evaluate_tokens)
-            better = score.bits_per_byte < self.best
-            self.best = min(self.best, score.bits_per_byte)
+            better = self.best is None or score.bits_per_byte < self.best
+            self.best = score.bits_per_byte if better else self.best
             metrics.evaluated(self.step, self.tokens, self.seconds, score)
             self.reporter.evaluated(self.step, score, better)
             if better:
