@@ -9,8 +9,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.status import Status
 
-from wetware.training import Reporter, Score
-from wetware.training.trainer import StepReport
+from wetware.training import Reporter, Score, StepReport
 
 SILENT, SATURATED = 0.005, 0.9
 

@@ -3,9 +3,10 @@
 from wetware.training.checkpoint import CheckpointError, load, save
 from wetware.training.losses import Score, cross_entropy, held_out_loss
 from wetware.training.optimizers import AdamW, MuonAdamW
+from wetware.training.reporting import Reporter, StepReport
 from wetware.training.run import Calibration, Monitoring, Run, Training
 from wetware.training.schedules import Cosine, Minutes, Stable, Steps, Tokens
-from wetware.training.trainer import Reporter, Trainer
+from wetware.training.trainer import Trainer
 
 __all__ = [
     "AdamW",
@@ -19,6 +20,7 @@ __all__ = [
     "Run",
     "Score",
     "Stable",
+    "StepReport",
     "Steps",
     "Tokens",
     "Trainer",

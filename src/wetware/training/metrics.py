@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from wetware.data.files import write_atomically
 from wetware.training.losses import Score
-
-if TYPE_CHECKING:
-    from wetware.training.trainer import StepReport
+from wetware.training.reporting import StepReport
 
 
 class Metrics:

@@ -29,42 +29,8 @@ from wetware.training.checkpoint import CheckpointError
 from wetware.training.losses import Score, cross_entropy, held_out_loss
 from wetware.training.metrics import Metrics
 from wetware.training.optimizers import gradient_norm, scale_gradients
+from wetware.training.reporting import Reporter, StepReport
 from wetware.training.run import Run
-
-
-class StepReport(NamedTuple):
-    """What one optimizer step did. loss: nats per token. bits: bits per byte of the text just read. firing: mean rate of
-    each layer; dead, saturated: share of the neurons of each layer that never, or nearly always, fired."""
-
-    step: int
-    tokens: int
-    seconds: float
-    loss: float
-    bits: float
-    norm: float
-    factor: float
-    stress: float
-    firing: tuple[float, ...]
-    dead: tuple[float, ...]
-    saturated: tuple[float, ...]
-    skipped: int
-
-
-class Reporter:
-    """Hears what happens in a run; this base says nothing."""
-
-    def message(self, text: str) -> None: ...
-
-    def busy(self, text: str) -> None:
-        """Something other than training steps goes on; said again as it advances."""
-
-    def step(self, report: StepReport, progress: float) -> None: ...
-
-    def evaluated(self, step: int, score: Score, best: bool) -> None: ...
-
-    def sampled(self, step: int, prompt: str, text: str) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class Stopped(NamedTuple):

@@ -1,0 +1,42 @@
+"""Reporting: what a run tells whoever watches it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from wetware.training.losses import Score
+
+
+class StepReport(NamedTuple):
+    """What one optimizer step did. loss: nats per token. bits: bits per byte of the text just read. firing: mean rate of
+    each layer; dead, saturated: share of the neurons of each layer that never, or nearly always, fired."""
+
+    step: int
+    tokens: int
+    seconds: float
+    loss: float
+    bits: float
+    norm: float
+    factor: float
+    stress: float
+    firing: tuple[float, ...]
+    dead: tuple[float, ...]
+    saturated: tuple[float, ...]
+    skipped: int
+
+
+class Reporter:
+    """Hears what happens in a run; this base says nothing."""
+
+    def message(self, text: str) -> None: ...
+
+    def busy(self, text: str) -> None:
+        """Something other than training steps goes on; said again as it advances."""
+
+    def step(self, report: StepReport, progress: float) -> None: ...
+
+    def evaluated(self, step: int, score: Score, best: bool) -> None: ...
+
+    def sampled(self, step: int, prompt: str, text: str) -> None: ...
+
+    def close(self) -> None: ...
