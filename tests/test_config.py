@@ -69,6 +69,7 @@ class Pianist(Musician):
 @dataclass(frozen=True, kw_only=True)
 class Band(Config):
     name: str = "trio"
+    motto: str | None = None
     loud: bool = False
     size: int = number(4, 1, 8)
     balance: float = number(0.5, 0.0, 1.0, open_ends=True)
@@ -100,6 +101,7 @@ musicians = st.one_of(
 bands = st.builds(
     Band,
     name=st.text(),
+    motto=st.none() | st.text(),
     size=st.integers(1, 8),
     balance=st.floats(0.0, 1.0, exclude_min=True, exclude_max=True),
     rest=st.none() | st.floats(0.0, 1e300),
@@ -127,6 +129,10 @@ def test_plain_data_names_its_types():
     assert data["type"] == "Band" and data["spare"] is None and data["beats"] == [1, 2]
     assert data["drum"] == {"type": "SnareDrum", "tension": 1.0, "wires": 12}
     assert data["players"] == [{"type": "Singer", "pitch": 440.0}]
+
+
+def test_a_list_of_configs():
+    assert from_dict(to_dict((Band(), Singer()))) == (Band(), Singer())
 
 
 def test_what_is_not_given_is_the_default():
@@ -327,10 +333,8 @@ def test_ablating_takes_away_one_mechanism_and_what_is_in_it(festival):
         without = ablate(festival, path)
         gone = [other for other in mechanisms(festival) if other == path or other.startswith(f"{path}.")]
         assert mechanisms(without) == tuple(other for other in mechanisms(festival) if other not in gone)
-        restored = with_(without, path, get(festival, path))
-        assert {p: v for p, _, v in walk(restored) if "players" not in p.split(".")[-1]} == {
-            p: v for p, _, v in walk(festival) if "players" not in p.split(".")[-1]
-        } or "players" in path  # an element comes back at the end of its tuple
+        if "players" not in path.split(".")[-2:]:  # an element would come back at the end of its tuple
+            assert with_(without, path, get(festival, path)) == festival
 
 
 @pytest.mark.parametrize("path", ["drum", "size", "players", "players.pianist", "", "spare.tension"])
@@ -367,6 +371,8 @@ def test_a_field_known_elsewhere_is_named_with_its_place():
     festival = Festival(headliner=Band())
     with pytest.raises(ConfigError, match="unknown field of Festival: 'wires'; did you mean 'headliner.drum.wires'?"):
         with_(festival, "wires", 3)
+    with pytest.raises(ConfigError, match="unknown field of Band: 'tension'; did you mean 'drum.tension'?"):
+        get(Band(), "tension")  # the first of two
     with pytest.raises(ConfigError, match="unknown field of Festival: 'headliner.size.digits'"):
         get(festival, "headliner.size.digits")
 
@@ -391,6 +397,8 @@ def test_kinds_are_what_fits_a_slot():
     [
         ("name", "quartet", "quartet"),
         ("name", "none", "none"),
+        ("motto", "none but us", "none but us"),
+        ("motto", "none", None),
         ("loud", "true", True),
         ("loud", "False", False),
         ("size", "7", 7),
