@@ -21,7 +21,12 @@ def saved(tmp_path):
 
 
 def test_files(saved):
-    assert {path.name for path in saved.iterdir()} == {"config.json", "model.safetensors", "tokenizer.json"}
+    assert {path.name for path in saved.iterdir()} == {
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "digests.json",
+    }
     model, tokenizer = wetware.load(saved)
     assert model.vocab_size == tokenizer.vocab_size
 
@@ -48,6 +53,9 @@ def test_flipped_bits_are_noticed_by_the_golden_output(saved):
     tensors = load_file(path)
     tensors["blocks.0.fc_in.weight"] = tensors["blocks.0.fc_in.weight"].flip(0)
     save_file(tensors, path)
+    with pytest.raises(CheckpointError, match="not what was written"):
+        wetware.load(saved)
+    (saved / "digests.json").unlink()  # as in a model that was converted by hand: the golden output is what is left
     with pytest.raises(CheckpointError, match="golden"):
         wetware.load(saved)
 
@@ -100,6 +108,77 @@ def test_saving_again_replaces_and_killed_saving_does_not(saved, monkeypatch):
     wetware.save(model, saved, tokenizer)
     assert wetware.load(saved)[0].readout.scale == 2.0
     assert [path.name for path in saved.parent.iterdir()] == ["model"]
+
+
+def test_one_flipped_bit_anywhere_is_noticed(saved):
+    path = saved / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    for place in (len(content) - 2, len(content) // 2):
+        content[place] ^= 1
+        path.write_bytes(content)
+        with pytest.raises(CheckpointError, match=r"not what was written|golden|damaged"):
+            wetware.load(saved)
+        content[place] ^= 1
+    path.write_bytes(content)
+    wetware.load(saved)
+
+
+def test_another_format_is_refused(saved):
+    about = json.loads((saved / "config.json").read_text())
+    (saved / "config.json").write_text(json.dumps({**about, "format": 99}))
+    with pytest.raises(CheckpointError, match="format 99"):
+        wetware.load(saved)
+
+
+def test_a_deleted_model_stays_deleted(saved):
+    """What a kill left beside a model is cleared by the next save, so that it cannot come back."""
+    import shutil
+
+    stale = saved.parent / ".model.0123abcd.old"
+    shutil.copytree(saved, stale)
+    wetware.save(*_model_and_folder(saved))
+    assert not stale.exists()
+    shutil.rmtree(saved)
+    with pytest.raises(CheckpointError, match="no such"):
+        wetware.load(saved)
+
+
+def _model_and_folder(saved):
+    model, _ = wetware.load(saved)
+    return model, saved
+
+
+def test_a_failed_rename_puts_the_old_model_back(saved, monkeypatch):
+    model, tokenizer = wetware.load(saved)
+    real, calls = checkpoint.os.replace, []
+
+    def second_fails(source, target):
+        calls.append(target)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(source, target)
+
+    monkeypatch.setattr(checkpoint.os, "replace", second_fails)
+    with pytest.raises(KeyboardInterrupt):
+        wetware.save(model, saved, tokenizer)
+    assert [path.name for path in saved.parent.iterdir()] == ["model"]
+    wetware.load(saved)
+
+
+def test_what_does_not_fit_is_not_saved(tmp_path):
+    tokenizer = Bytes().train([])
+    with pytest.raises(CheckpointError, match="vocabularies do not fit"):
+        wetware.save(wetware.tiny("gpt").build(), tmp_path / "model", tokenizer)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CheckpointError, match="is a file"):
+        wetware.save(wetware.tiny("gpt").build(), tmp_path / "file")
+
+
+def test_a_vocabulary_of_one(tmp_path):
+    from dataclasses import replace
+
+    config = replace(wetware.tiny("gpt"), vocab_size=1)
+    assert wetware.load(wetware.save(config.build(), tmp_path / "model"))[0].vocab_size == 1
 
 
 def test_killed_between_the_two_renames(saved):

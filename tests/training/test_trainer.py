@@ -14,7 +14,18 @@ import torch
 import wetware
 from wetware.config import with_
 from wetware.data import Bytes, DataError, TextFiles
-from wetware.training import CheckpointError, Monitoring, MuonAdamW, Reporter, Run, Steps, Trainer, Training, checkpoint
+from wetware.training import (
+    CheckpointError,
+    Diverged,
+    Monitoring,
+    MuonAdamW,
+    Reporter,
+    Run,
+    Steps,
+    Trainer,
+    Training,
+    checkpoint,
+)
 from wetware.training.metrics import read
 
 
@@ -177,6 +188,151 @@ def test_one_process_trains_into_a_folder(run, tmp_path):
     assert json.loads((tmp_path / "run" / "config.json").read_text()) == wetware.to_dict(before.run)
 
 
+@pytest.mark.parametrize("name", ["config.json", "thesis.txt"])
+def test_a_run_does_not_move_into_somebody_elses_folder(name, run, tmp_path):
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / name).write_text('{"mine": 1}')
+    with pytest.raises(CheckpointError, match="something else"):
+        Trainer(run, folder)
+    assert (folder / name).read_text() == '{"mine": 1}'
+    wetware.save(wetware.tiny("gpt").build(), tmp_path / "model")
+    with pytest.raises(CheckpointError, match="something else"):
+        Trainer(run, tmp_path / "model")
+    wetware.load(tmp_path / "model")
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(CheckpointError, match="is a file"):
+        Trainer(run, tmp_path / "file")
+
+
+def test_of_two_made_for_one_folder_the_second_is_refused(run, tmp_path):
+    first, second = Trainer(run, tmp_path / "run"), Trainer(replace(run, seed=1), tmp_path / "run")
+    first.fit()
+    with pytest.raises(CheckpointError, match="another process"):
+        second.fit()
+    assert json.loads((tmp_path / "run" / "config.json").read_text()) == wetware.to_dict(first.run)
+    stale = Trainer.resume(tmp_path / "run", limit=Steps(count=12))
+    Trainer.resume(tmp_path / "run", limit=Steps(count=11)).fit()
+    with pytest.raises(CheckpointError, match="another process"):
+        stale.fit()
+
+
+def test_resume_refuses_weights_that_are_not_those_saved(run, tmp_path):
+    trainer = Trainer(run, tmp_path / "run")
+    trainer.fit()
+    older, last = checkpoint.steps(tmp_path / "run")[-2:]
+    for name in ("model.safetensors", "trainer.safetensors"):
+        content = bytearray((last / name).read_bytes())
+        content[-2] ^= 1
+        (last / name).write_bytes(content)
+        with pytest.raises(
+            CheckpointError, match=f"not what was written; remove that folder to go on from {older.name}"
+        ):
+            Trainer.resume(tmp_path / "run")
+        content[-2] ^= 1
+        (last / name).write_bytes(content)
+    Trainer.resume(tmp_path / "run")
+
+
+def test_a_kill_before_the_best_is_marked(run, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+
+        def die(*_):
+            raise Killed
+
+        patch.setattr(checkpoint, "mark_best", die)
+        with pytest.raises(Killed):
+            Trainer(run, tmp_path / "run").fit()
+    last = checkpoint.steps(tmp_path / "run")[-1]
+    assert checkpoint.best(tmp_path / "run") is None
+    Trainer.resume(tmp_path / "run", limit=Steps(count=4)).fit()
+    assert checkpoint.best(tmp_path / "run") == last
+
+
+@pytest.mark.parametrize("damage", ["[]", "null", "{", '{"checkpoint": "../../elsewhere"}'])
+def test_a_lost_pointer_to_the_best_loses_nothing(damage, run, tmp_path):
+    Trainer(run, tmp_path / "run").fit()
+    (tmp_path / "run" / "checkpoints" / "best.json").write_text(damage)
+    wetware.load(tmp_path / "run")
+    Trainer.resume(tmp_path / "run", limit=Steps(count=11)).fit()
+
+
+def test_damaged_metrics_do_not_stop_a_run(run, tmp_path):
+    Trainer(run, tmp_path / "run").fit()
+    before = rows(tmp_path / "run")
+    with (tmp_path / "run" / "metrics.jsonl").open("ab") as file:
+        file.write(b'[]\nnull\n{}\n\xff\xfe\n{"step": 3')
+    Trainer.resume(tmp_path / "run", limit=Steps(count=11)).fit()
+    assert rows(tmp_path / "run")[: len(before)] == before
+
+
+def test_a_run_that_cannot_go_on_says_so(run, tmp_path):
+    run = with_(with_(run, "model.firing_target.weight", 1e300), "training.limit", Steps(count=500))
+    with pytest.raises(Diverged, match="50 steps in a row"):
+        Trainer(run, tmp_path / "run").fit()
+
+
+def read_inputs(trainer, seen):
+    """Note the state that each forward of the model is given."""
+    original = trainer.model.forward
+
+    def forward(tokens, state=None, **keywords):
+        seen.append(state)
+        return original(tokens, state, **keywords)
+
+    trainer.model.forward = forward
+
+
+def blank(state):
+    return all(bool((tensor == 0).all()) for _, tensor in wetware.state.leaves(state))
+
+
+def test_state_is_carried_within_an_epoch_and_dropped_at_its_end(run, tmp_path):
+    trainer = Trainer(with_(run, "training.chunk", 512), tmp_path / "run")
+    epoch, seen = trainer.stream.steps_per_epoch, []
+    read_inputs(trainer, seen)
+    for _ in range(epoch + 2):
+        trainer.update()
+    fresh = [index for index, state in enumerate(seen) if blank(state)]
+    assert epoch > 2
+    assert fresh == [0, epoch]
+
+
+def test_a_skipped_step_drops_the_state(run, tmp_path, monkeypatch):
+    from wetware.training import trainer as room
+
+    trainer, seen = Trainer(run, tmp_path / "run"), []
+    read_inputs(trainer, seen)
+    trainer.update()
+    original = room.cross_entropy
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "cross_entropy", lambda logits, targets: original(logits, targets) * float("nan"))
+        trainer.update()
+    trainer.update()
+    assert [blank(state) for state in seen] == [True, False, True]
+
+
+def test_a_gradient_beyond_the_clip_is_scaled_to_it(run, tmp_path, monkeypatch):
+    from wetware.training import trainer as room
+
+    trainer = Trainer(with_(run, "training.clip", 0.01), tmp_path / "run")
+    norms = []
+    monkeypatch.setattr(trainer.optimizers, "step", lambda factor: norms.append(room.gradient_norm(trainer.model)))
+    report = trainer.update()
+    assert report.norm > 0.1
+    assert norms == [pytest.approx(0.01, rel=1e-4)]
+
+
+def test_the_random_state_is_restored(run, tmp_path):
+    trainer = Trainer(run, tmp_path / "run")
+    torch.manual_seed(4242)
+    trainer.save()
+    expected = torch.rand(3)
+    torch.manual_seed(1)
+    Trainer.resume(tmp_path / "run")
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_nothing_to_resume(tmp_path):
     with pytest.raises(CheckpointError, match="nothing to resume"):
         Trainer.resume(tmp_path)
@@ -295,7 +451,8 @@ def test_a_kill_in_the_middle_of_a_write_loses_nothing(run, tmp_path, monkeypatc
     trainer.save()
     trainer.update()
     real = checkpoint.sync
-    for survived in range(7):
+    points = 7  # six files and the folder that holds them
+    for survived in range(points + 1):
         count = 0
 
         def die(path, survived=survived):
@@ -313,5 +470,5 @@ def test_a_kill_in_the_middle_of_a_write_loses_nothing(run, tmp_path, monkeypatc
         last = checkpoint.steps(tmp_path / "run")[-1]
         wetware.load(last)
         if last.name.endswith("1"):
-            assert survived < 6
+            assert survived < points
     assert Trainer.resume(tmp_path / "run").step in (1, 2)

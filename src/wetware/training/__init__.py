@@ -6,13 +6,14 @@ from wetware.training.optimizers import AdamW, MuonAdamW
 from wetware.training.reporting import Reporter, StepReport
 from wetware.training.run import Calibration, Monitoring, Run, Training
 from wetware.training.schedules import Cosine, Minutes, Stable, Steps, Tokens
-from wetware.training.trainer import Trainer
+from wetware.training.trainer import Diverged, Trainer
 
 __all__ = [
     "AdamW",
     "Calibration",
     "CheckpointError",
     "Cosine",
+    "Diverged",
     "Minutes",
     "Monitoring",
     "MuonAdamW",

@@ -24,12 +24,14 @@ from torch import Tensor
 from wetware import __version__
 from wetware.config import ConfigError, from_dict, nearest, to_dict
 from wetware.data import DataError, Tokenizer, load_tokenizer
-from wetware.data.files import sync, write_atomically
+from wetware.data.files import file_digest, sync, write_atomically
 from wetware.models import LanguageModel, ModelConfig
 
 STEP = re.compile(r"step-(\d{8,})$")
 GOLDEN = "golden.logits"
+SEAL = "digests.json"
 FORMAT = 1
+RUN_FILES = {".lock", "config.json", "metrics.jsonl", "tb", "checkpoints"}
 
 
 class CheckpointError(ValueError):
@@ -51,10 +53,15 @@ def write_folder(folder: Path, fill: Callable[[Path], None]) -> None:
         if folder.exists():  # a folder cannot be renamed over one that is not empty
             old = partial.with_suffix(".old")
             os.replace(folder, old)
-            os.replace(partial, folder)
-            shutil.rmtree(old)
+            try:
+                os.replace(partial, folder)
+            except BaseException:
+                os.replace(old, folder)
+                raise
         else:
             os.replace(partial, folder)
+        for old in folder.parent.glob(f".{folder.name}.*.old"):
+            shutil.rmtree(old)
         sync(folder.parent)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
@@ -92,13 +99,37 @@ def fill_model(folder: Path, model: LanguageModel, tokenizer: Tokenizer | None, 
     save_file({**tensors, GOLDEN: _probe(model)}, folder / "model.safetensors")
     if tokenizer is not None:
         tokenizer.save(folder)
+    seal(folder)
+
+
+def seal(folder: Path) -> None:
+    """Write down a digest of every file of tensors in ``folder``; :func:`check_seal` holds them to it."""
+    digests = {path.name: file_digest(path) for path in sorted(folder.glob("*.safetensors"))}
+    (folder / SEAL).write_text(json.dumps(digests, indent=1))
+
+
+def check_seal(folder: Path) -> None:
+    """Raise :class:`CheckpointError` when a file of tensors is not the one that was written. No seal, nothing to hold to."""
+    if not (folder / SEAL).exists():
+        return
+    digests = read_json(folder / SEAL)
+    for name, digest in digests.items() if isinstance(digests, dict) else [(SEAL, None)]:
+        path = folder / name
+        if not path.exists():
+            raise CheckpointError(f"missing file {str(path)!r}")
+        if file_digest(path) != digest:
+            raise CheckpointError(f"damaged file {str(path)!r}: it is not what was written")
 
 
 def save(model: LanguageModel, folder: str | Path, tokenizer: Tokenizer | None = None) -> Path:
     """Save a model, and the tokenizer it was trained with, into ``folder``; atomic."""
     folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise CheckpointError(f"{str(folder)!r} is a file; a model is saved into a folder of its own")
     if folder.exists() and any(folder.iterdir()) and not (folder / "model.safetensors").exists():
         raise CheckpointError(f"{str(folder)!r} holds something else than a model; choose another folder")
+    if tokenizer is not None:
+        _check_vocabulary(folder, tokenizer, model.vocab_size)
     write_folder(folder, lambda partial: fill_model(partial, model, tokenizer))
     return folder
 
@@ -112,23 +143,30 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> tuple[Langua
     folder = find(folder)
     config = _model_config(folder)
     model = config.module()
-    tensors = read_tensors(folder / "model.safetensors")
-    golden = tensors.pop(GOLDEN, None)
-    _check_names(folder, model, tensors)
-    model.load_state_dict(tensors)
-    if golden is not None:
-        # Another machine may round a neuron across its threshold, which moves logits by a per cent; wrong weights do more.
-        difference = float((_probe(model) - golden).abs().mean())
-        if not difference <= 0.05 * float(golden.std()) + 1e-6:
-            raise CheckpointError(f"{str(folder)!r} does not give its golden output (mean difference {difference:.3g})")
+    fill_weights(folder, model)
     tokenizer = _tokenizer(folder, model.vocab_size)
     return model.to(device), tokenizer
 
 
+def fill_weights(folder: Path, model: LanguageModel) -> None:
+    """Load a checkpoint's weights into ``model`` and see that they are whole and say what they said when they were saved."""
+    tensors = read_tensors(folder / "model.safetensors")
+    golden = tensors.pop(GOLDEN, None)
+    _check_names(folder, model, tensors)
+    check_seal(folder)
+    model.load_state_dict(tensors)
+    if golden is None:
+        return
+    # Another machine may round a neuron across its threshold, which moves logits by a per cent; wrong weights do more.
+    difference = float((_probe(model) - golden).abs().mean())
+    if not difference <= 0.05 * float(golden.std(correction=0)) + 1e-6:
+        raise CheckpointError(f"{str(folder)!r} does not give its golden output (mean difference {difference:.3g})")
+
+
 def _model_config(folder: Path) -> ModelConfig:
-    about = read_json(folder / "config.json")
+    about = read_about(folder)
     try:
-        config = from_dict(about.get("model") if isinstance(about, dict) else about)
+        config = from_dict(about.get("model"))
     except ConfigError as error:
         raise CheckpointError(f"{str(folder / 'config.json')!r}: {error}") from None
     if not isinstance(config, ModelConfig):
@@ -152,10 +190,24 @@ def _tokenizer(folder: Path, vocab_size: int) -> Tokenizer | None:
         tokenizer = load_tokenizer(folder)
     except DataError as error:
         raise CheckpointError(str(error)) from None
+    _check_vocabulary(folder, tokenizer, vocab_size)
+    return tokenizer
+
+
+def _check_vocabulary(folder: Path, tokenizer: Tokenizer, vocab_size: int) -> None:
     if tokenizer.vocab_size != vocab_size:
         sizes = f"the tokenizer has {tokenizer.vocab_size} tokens, the model {vocab_size}"
         raise CheckpointError(f"{str(folder)!r}: vocabularies do not fit: {sizes}")
-    return tokenizer
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What ``config.json`` of a checkpoint says. Raises :class:`CheckpointError` for another version's format."""
+    about = read_json(folder / "config.json")
+    if not isinstance(about, dict):
+        raise CheckpointError(f"{str(folder / 'config.json')!r} is no checkpoint's config")
+    if about.get("format") != FORMAT:
+        raise CheckpointError(f"{str(folder)!r} has format {about.get('format')!r}; this wetware reads {FORMAT}")
+    return about
 
 
 def read_json(path: Path) -> Any:
@@ -196,8 +248,11 @@ def best(run: Path) -> Path | None:
     pointer = run / "checkpoints" / "best.json"
     if not pointer.exists():
         return None
-    marked = run / "checkpoints" / str(read_json(pointer).get("checkpoint"))
-    return marked if marked.is_dir() else None
+    try:
+        marked = run / "checkpoints" / str(read_json(pointer)["checkpoint"])
+    except (CheckpointError, KeyError, TypeError):  # a pointer that is lost loses nothing: the checkpoints are there
+        return None
+    return marked if STEP.match(marked.name) and marked.is_dir() else None
 
 
 def drop_old(run: Path, keep: int) -> None:
@@ -205,6 +260,23 @@ def drop_old(run: Path, keep: int) -> None:
     for path in steps(run)[:-keep]:
         if path != best(run):
             shutil.rmtree(path)
+
+
+def check_free(folder: Path) -> None:
+    """Raise :class:`CheckpointError` unless a new run can begin in ``folder`` without touching what is somebody's."""
+    if folder.exists() and not folder.is_dir():
+        raise CheckpointError(f"{str(folder)!r} is a file; a run needs a folder of its own")
+    if steps(folder):
+        raise CheckpointError(f"{str(folder)!r} holds a run already: --resume goes on with it, --out names another")
+    if not folder.exists():
+        return
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in RUN_FILES)
+    config = folder / "config.json"
+    if not foreign and config.exists():
+        about = read_json(config)
+        foreign = [] if isinstance(about, dict) and about.get("type") == "Run" else ["config.json"]
+    if foreign:
+        raise CheckpointError(f"{str(folder)!r} holds something else ({foreign[0]}); choose another folder with --out")
 
 
 def find(folder: str | Path) -> Path:

@@ -15,7 +15,7 @@ from wetware.training.reporting import StepReport
 class Metrics:
     """Writes ``metrics.jsonl`` and ``tb/`` of a run. What a killed run wrote after the step it resumes from is dropped."""
 
-    def __init__(self, folder: Path, after: int) -> None:
+    def __init__(self, folder: Path, after: int, tokens: int = 0, seconds: float = 0.0) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self.path = folder / "metrics.jsonl"
@@ -25,10 +25,15 @@ class Metrics:
         folder.mkdir(parents=True, exist_ok=True)
         self._file = self.path.open("a", buffering=1)
         self._board = SummaryWriter(str(folder / "tb"), purge_step=after + 1 if after else None)
-        self._last = (0, 0.0)
+        self._last = (tokens, seconds)
 
     def _write(self, kind: str, step: int, **values: Any) -> None:
-        self._file.write(json.dumps({"kind": kind, "step": step, **values}) + "\n")
+        # JSON has no NaN: what is not finite is null
+        plain = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in values.items()
+        }
+        self._file.write(json.dumps({"kind": kind, "step": step, **plain}) + "\n")
 
     def step(self, report: StepReport) -> None:
         tokens, seconds = self._last
@@ -69,9 +74,11 @@ class Metrics:
 def read(folder: str | Path) -> list[dict[str, Any]]:
     """The rows of a run's ``metrics.jsonl``; a last line cut short by a kill is left out."""
     rows = []
-    for line in (Path(folder) / "metrics.jsonl").read_text().splitlines():
+    for line in (Path(folder) / "metrics.jsonl").read_text(errors="replace").splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             continue
+        if isinstance(row, dict) and isinstance(row.get("step"), int):
+            rows.append(row)
     return rows

@@ -32,6 +32,12 @@ from wetware.training.optimizers import gradient_norm, scale_gradients
 from wetware.training.reporting import Reporter, StepReport
 from wetware.training.run import Run
 
+HOPELESS = 50  # steps without a finite gradient, one after the other, after which a run is given up
+
+
+class Diverged(RuntimeError):
+    """A run whose gradients are no longer finite; the message says what to try."""
+
 
 class Stopped(NamedTuple):
     """How a run ended: by which signal (None: it reached its limit)."""
@@ -58,10 +64,9 @@ class Trainer:
     ) -> None:
         self.folder, self.device, self.bfloat16 = Path(folder), torch.device(device), bfloat16
         self.reporter = reporter or Reporter()
-        if saved is None and checkpoint.steps(self.folder):
-            raise CheckpointError(
-                f"{str(self.folder)!r} holds a run already: --resume goes on with it, --out names another"
-            )
+        self.last = saved  # the checkpoint that this trainer stands on
+        if saved is None:
+            checkpoint.check_free(self.folder)
         self.tokenizer, self.train, self.held_out = self._data(run, saved)
         self.run = run.fitted(self.tokenizer.vocab_size, self.tokenizer.boundary)
         settings = self.run.training
@@ -72,16 +77,15 @@ class Trainer:
         self.model: LanguageModel = self.run.model.build(self.run.seed)
         self.token_bytes = torch.as_tensor(self.tokenizer.token_bytes)
         self.stress = (self.model.stress_source() or ConstantStress(value=NEUTRAL.stress)).build()
-        self.step = self.tokens = self.skipped = 0
+        self.step = self.tokens = self.skipped = self.skipped_in_a_row = 0
         self.seconds = 0.0
         self.best: float | None = None  # held-out bits per byte of the best checkpoint
         self.states: list[State] | None = None
         if saved is None and settings.calibration:
             rates = self.model.calibrate(self.stream.at(0).inputs, settings.calibration.rate)
             if rates:
-                self.reporter.message(
-                    f"calibrated: every layer fires at {settings.calibration.rate:.0%} on the first chunk"
-                )
+                measured = " ".join(f"{rate:.1%}" for rate in rates.values())
+                self.reporter.message(f"calibrated on the first chunk: the layers fire at {measured}")
         self.model.to(self.device)
         self.optimizers = settings.optimizer.build(self.model)
         if saved is not None:
@@ -95,8 +99,8 @@ class Trainer:
         if not numbered:
             raise CheckpointError(f"nothing to resume: {str(folder)!r} holds no checkpoint")
         try:
-            run = from_dict(checkpoint.read_json(numbered[-1] / "config.json").get("run"))
-        except (ConfigError, AttributeError) as error:
+            run = from_dict(checkpoint.read_about(numbered[-1]).get("run"))
+        except ConfigError as error:
             raise CheckpointError(f"{str(numbered[-1] / 'config.json')!r}: {error}") from None
         if not isinstance(run, Run):
             raise CheckpointError(f"{str(numbered[-1])!r} is a model, not a run: there is nothing to resume")
@@ -104,7 +108,11 @@ class Trainer:
             run = replace(run, training=replace(run.training, limit=limit))
         if monitoring is not None:
             run = replace(run, monitoring=monitoring)
-        return cls(run, folder, saved=numbered[-1], **keywords)
+        try:
+            return cls(run, folder, saved=numbered[-1], **keywords)
+        except CheckpointError as error:
+            older = f"; remove that folder to go on from {numbered[-2].name}" if len(numbered) > 1 else ""
+            raise CheckpointError(f"{error}{older}") from None
 
     # ------------------------------------------------------------------------------------------------------------- data
 
@@ -130,6 +138,11 @@ class Trainer:
         with _signals() as caught, self._claimed() as metrics:
             while self.progress < 1 and not caught:
                 report = self.update()
+                if self.skipped_in_a_row >= HOPELESS:
+                    raise Diverged(
+                        f"{HOPELESS} steps in a row had gradients that are not finite (step {self.step}): lower the "
+                        "learning rates (training.optimizer) or what weighs in the loss; the last checkpoint is kept"
+                    )
                 if self.step % watch.log_every == 0 or self.progress >= 1:
                     metrics.step(report)
                 self.reporter.step(report, self.progress)
@@ -149,9 +162,16 @@ class Trainer:
             raise CheckpointError(f"another process is training into {str(self.folder)!r}") from None
         metrics = None
         try:
+            present = checkpoint.steps(self.folder)
+            if present[-1:] != ([self.last] if self.last else []):
+                raise CheckpointError(f"{str(self.folder)!r} was trained on by another process meanwhile; use --resume")
+            if self.last is None:
+                checkpoint.check_free(self.folder)
+            elif self._best_is_unmarked():
+                checkpoint.mark_best(self.folder, self.last)
             checkpoint.clear_partial(self.folder / "checkpoints")
             write_atomically(self.folder / "config.json", json.dumps(to_dict(self.run), indent=1))
-            metrics = Metrics(self.folder, after=self.step)
+            metrics = Metrics(self.folder, self.step, self.tokens, self.seconds)
             yield metrics
         finally:
             if metrics is not None:
@@ -181,8 +201,10 @@ class Trainer:
                 scale_gradients(self.model, settings.clip / norm)
             self.optimizers.step(factor)
             self.stress.update(loss)
+            self.skipped_in_a_row = 0
         else:
             self.skipped += 1
+            self.skipped_in_a_row += 1
             self.states = None
         self.optimizers.zero_grad()
         self.step += 1
@@ -280,6 +302,7 @@ class Trainer:
         place = self.folder / "checkpoints" / f"step-{self.step:08d}"
         if not place.exists():
             checkpoint.write_folder(place, self._fill)
+        self.last = place
         checkpoint.drop_old(self.folder, self.run.monitoring.keep)
         return place
 
@@ -303,14 +326,20 @@ class Trainer:
             "text": self.train.key,
         }
         (folder / "trainer.json").write_text(json.dumps(about, indent=1))
+        checkpoint.seal(folder)
+
+    def _best_is_unmarked(self) -> bool:
+        """Whether a kill came between saving the best checkpoint and marking it."""
+        marked = checkpoint.best(self.folder)
+        return self.best is not None and (
+            marked is None or checkpoint.read_json(marked / "trainer.json")["best"] != self.best
+        )
 
     def _restore(self, saved: Path) -> None:
         about = checkpoint.read_json(saved / "trainer.json")
         tensors = checkpoint.read_tensors(saved / "trainer.safetensors")
-        weights = checkpoint.read_tensors(saved / "model.safetensors")
-        weights.pop(checkpoint.GOLDEN, None)
+        checkpoint.fill_weights(saved, self.model)
         try:
-            self.model.load_state_dict(weights)
             self.step, self.tokens, self.skipped = about["step"], about["tokens"], about["skipped"]
             self.seconds, self.best, text = about["seconds"], about["best"], about["text"]
             self.stress.load(about["stress"])
