@@ -53,6 +53,7 @@ def main() -> None:
     options.add_argument("--tokens", type=int, default=300)
     options.add_argument("--position", type=int, default=20_000)
     options.add_argument("--threads", type=int, default=1)
+    options.add_argument("--within", type=float, help="fail when a spiking model's ratio is further from 1 than this")
     given = options.parse_args()
     torch.set_num_threads(given.threads)
     small = wetware.recipe("gpt_small").model
@@ -69,7 +70,10 @@ def main() -> None:
         row = results[name] = measure(config, (10, given.position), given.tokens)
         times = f"{row['early_us']:9.0f} us{row['late_us']:11.0f} us{row['ratio']:8.3f}"
         print(f"{name:22s}{times}{row['state'] / 1024:12.1f}{row['state_ratio']:13.2f}")
+    bad = [name for name, row in results.items() if "sam" in name and abs(row["ratio"] - 1) > (given.within or 1e9)]
     print(json.dumps({"benchmark": "generation_by_position", "threads": given.threads, "results": results}))
+    if bad:
+        raise SystemExit(f"further from 1 than {given.within}: {', '.join(bad)}")
 
 
 if __name__ == "__main__":

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from wetware import __version__
 
@@ -28,9 +30,16 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=30, width=min(110, int(os.environ.get("COLUMNS", 100))))
 
 
+class _Parser(argparse.ArgumentParser):
+    """An error is one line that says where to read on, not a page of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see: {self.prog} --help)\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="wetware",
         description="Language models built the way brains are built: train, ablate, evaluate and talk to them.",
         epilog=EPILOG,
@@ -51,9 +60,7 @@ def _device(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--device", default="auto", metavar="auto|cpu|cuda|mps", help="where to compute (default: the best)"
     )
-    command.add_argument(
-        "--threads", type=_positive, metavar="N", help="processor threads (default: one for each core)"
-    )
+    command.add_argument("--threads", type=_threads, metavar="N", help="processor threads (default: one for each core)")
 
 
 def _data(command: argparse.ArgumentParser, meaning: str) -> None:
@@ -173,33 +180,38 @@ def _demo(commands) -> None:
         "--minutes", type=_positive_number, default=4.0, metavar="M", help="for each model (default: 4)"
     )
     command.add_argument("--out", default="runs/demo", metavar="DIR", help="where the two runs go (default: runs/demo)")
-    command.add_argument("--threads", type=_positive, metavar="N", help="processor threads")
+    command.add_argument("--threads", type=_threads, metavar="N", help="processor threads")
 
 
-def _number(text: str, kind: type, low: float) -> float:
+def _number(text: str, kind: type, low: float, high: float) -> float:
     try:
         value = kind(text.replace("_", ""))
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no {'whole ' if kind is int else ''}number") from None
-    if not low <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not allowed: {low} or more")
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no {'whole ' if kind is int else ''}number") from None
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"{text[:40]} is not allowed: {low} or more, {high:g} at most")
     return value
 
 
 def _positive(text: str) -> int:
-    return int(_number(text, int, 1))
+    return int(_number(text, int, 1, 10**15))
+
+
+def _threads(text: str) -> int:
+    return int(_number(text, int, 1, 1024))
 
 
 def _seed(text: str) -> int:
-    return int(_number(text, int, 0))
+    return int(_number(text, int, 0, 2**63 - 1))
 
 
 def _positive_number(text: str) -> float:
-    return _number(text, float, 1e-3)
+    return _number(text, float, 1e-3, 1e9)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code: 0 done, 2 bad input (one line says what), 130 and 143 stopped by a signal."""
+    _steady_streams()
     arguments = parser().parse_args(argv)
     try:
         return importlib.import_module(f"wetware.commands.{arguments.command}").run(arguments)
@@ -211,12 +223,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not _expected(error):
             raise
-        print(f"wetware {arguments.command}: {error}", file=sys.stderr)
+        line = " ".join(str(error).split()) or type(error).__name__
+        print(f"wetware {arguments.command}: {line}", file=sys.stderr)
         return 2
+
+
+def _steady_streams() -> None:
+    """Streams that were closed by the caller become empty ones; characters that a terminal cannot show become marks."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _expected(error: Exception) -> bool:
     """Whether an error is about what the user gave. Each of these says all there is to say in one line."""
     from wetware import CheckpointError, ConfigError, DataError
+    from wetware.training import Diverged
 
-    return isinstance(error, (CheckpointError, ConfigError, DataError, OSError))
+    if isinstance(error, RuntimeError) and not isinstance(error, Diverged):
+        return any(
+            words in str(error) for words in ("allocate memory", "enough memory", "out of memory", "Storage size")
+        )
+    return isinstance(error, (CheckpointError, ConfigError, DataError, Diverged, OSError, MemoryError))

@@ -147,10 +147,10 @@ def _checked(cls: type[Config], field: dataclasses.Field, value: Any) -> Any:
         names = [snake(type(item).__name__) for item in value]
         if len(set(names)) < len(names):
             raise ConfigError(f"{name} holds two parts of one kind: {', '.join(names)}")
-    if isinstance(value, int) and not isinstance(value, bool) and int not in options(annotation):
-        value = float(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         _check_range(name, value, field.metadata)
+    if isinstance(value, int) and not isinstance(value, bool) and int not in options(annotation):
+        value = float(value)
     return value
 
 
@@ -158,10 +158,13 @@ def _check_range(name: str, value: float, meta: Any) -> None:
     low, high, is_open = meta.get("low"), meta.get("high"), meta.get("open", False)
     too_low = low is not None and (value <= low if is_open else value < low)
     too_high = high is not None and (value >= high if is_open else value > high)
-    if too_low or too_high or not math.isfinite(value):
+    # no machine integer holds more, and turning such a number into a float would overflow
+    endless = abs(value) >= 2**63 if isinstance(value, int) else not math.isfinite(value)
+    if too_low or too_high or endless:
         brackets = "()" if is_open else "[]"
         ends = f"{'-inf' if low is None else low}, {'inf' if high is None else high}"
-        raise ConfigError(f"{name} = {value!r} is out of range: allowed {brackets[0]}{ends}{brackets[1]}")
+        shown = repr(value) if abs(value) < 10**40 or isinstance(value, float) else f"{str(value)[:12]}..."
+        raise ConfigError(f"{name} = {shown} is out of range: allowed {brackets[0]}{ends}{brackets[1]}")
 
 
 # ---------------------------------------------------------------------------------------------------------------- paths
@@ -301,12 +304,21 @@ def _parse_one(option: Any, text: str) -> Any:
     if option is str:
         return text
     if is_config_type(option):
-        return kinds(option)[text]() if text in kinds(option) else _MISSING
+        return _with_defaults(kinds(option)[text]) if text in kinds(option) else _MISSING
     if typing.get_origin(option) is tuple:
         inner, pieces = typing.get_args(option)[0], [piece for piece in text.strip("()[]").split(",") if piece.strip()]
         values = [_parse_one(inner, piece.strip()) for piece in pieces]
         return _MISSING if _MISSING in values else tuple(values)
     return _MISSING
+
+
+def _with_defaults(cls: type[Config]) -> Config:
+    needed = [
+        field.name for field in dataclasses.fields(cls) if field.default is field.default_factory is dataclasses.MISSING
+    ]
+    if needed:
+        raise ConfigError(f"{cls.__name__} cannot be named alone: it needs {', '.join(needed)}")
+    return cls()
 
 
 def to_dict(value: Any) -> Any:
@@ -325,7 +337,7 @@ def from_dict(data: Any) -> Any:
     if not isinstance(data, dict):
         return data
     name = data.get("type")
-    if name not in REGISTRY:
+    if not isinstance(name, str) or name not in REGISTRY:
         raise ConfigError(f"unknown config type {name!r}{nearest(str(name), REGISTRY)}")
     cls = REGISTRY[name]
     unknown = [key for key in data if key != "type" and key not in hints(cls)]

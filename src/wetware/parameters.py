@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
@@ -25,8 +27,28 @@ def parameter(*shape: int, draw: Draw, role: str = MATRIX) -> nn.Parameter:
     ``role`` picks the optimizer group: ``matrix`` (weights between layers), ``embedding`` (tables of token vectors),
     ``neuron`` (decays, thresholds, gains, gates' biases: no weight decay, a larger rate).
     """
-    made = nn.Parameter(torch.empty(*shape))
-    made.draw, made.role = draw, role  # ty: ignore[missing-attribute]
+    return _drawn(torch.empty(*shape), True, draw, role)
+
+
+class Drawn(nn.Parameter):
+    """A parameter with its ``draw`` and ``role``, which copies of the model keep."""
+
+    draw: Draw
+    role: str
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Drawn:
+        if id(self) not in memo:
+            data = self.data.clone(memory_format=torch.preserve_format)
+            memo[id(self)] = _drawn(data, self.requires_grad, self.draw, self.role)
+        return memo[id(self)]
+
+    def __reduce_ex__(self, proto: Any) -> Any:
+        return _drawn, (self.data, self.requires_grad, self.draw, self.role)
+
+
+def _drawn(data: Tensor, requires_grad: bool, draw: Draw, role: str) -> Drawn:
+    made = Drawn(data, requires_grad)
+    made.draw, made.role = draw, role
     return made
 
 
@@ -57,49 +79,58 @@ def initialize(module: nn.Module, seed: int) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------- distributions
+# Functions of (tensor, generator), made of functions that have a name, so that a model can be pickled.
 
 
 def normal(deviation: float, mean: float = 0.0) -> Draw:
-    return lambda tensor, generator: tensor.normal_(mean, deviation, generator=generator)
+    return partial(_normal, mean, deviation)
+
+
+def _normal(mean: float, deviation: float, tensor: Tensor, generator: Generator) -> None:
+    tensor.normal_(mean, deviation, generator=generator)
 
 
 def filled(value: float) -> Draw:
-    return lambda tensor, generator: tensor.fill_(value)
+    return partial(_filled, value)
+
+
+def _filled(value: float, tensor: Tensor, generator: Generator) -> None:
+    tensor.fill_(value)
 
 
 def orthogonal(gain: float) -> Draw:
     """A square matrix ``gain * Q`` with its diagonal set to zero: a neuron's memory of itself is its decay's business."""
+    return partial(_orthogonal, gain)
 
-    def draw(tensor: Tensor, generator: Generator) -> None:
-        q, r = torch.linalg.qr(torch.empty(tensor.shape).normal_(generator=generator))
-        tensor.copy_(gain * q * r.diagonal().sign()).fill_diagonal_(0.0)
 
-    return draw
+def _orthogonal(gain: float, tensor: Tensor, generator: Generator) -> None:
+    q, r = torch.linalg.qr(torch.empty(tensor.shape).normal_(generator=generator))
+    tensor.copy_(gain * q * r.diagonal().sign()).fill_diagonal_(0.0)
 
 
 def log_normal(deviation: float) -> Draw:
     """LogNormal with mean 1: ``exp(deviation * z - deviation^2 / 2)``."""
+    return partial(_log_normal, deviation)
 
-    def draw(tensor: Tensor, generator: Generator) -> None:
-        tensor.normal_(-0.5 * deviation**2, deviation, generator=generator).exp_()
 
-    return draw
+def _log_normal(deviation: float, tensor: Tensor, generator: Generator) -> None:
+    tensor.normal_(-0.5 * deviation**2, deviation, generator=generator).exp_()
 
 
 def log_spaced_decays(shortest: float, longest: float) -> Draw:
     """Decays ``exp(-1 / tau)`` with ``tau`` spaced evenly in the logarithm from ``shortest`` to ``longest`` tokens."""
+    return partial(_log_spaced_decays, shortest, longest)
 
-    def draw(tensor: Tensor, generator: Generator) -> None:
-        tensor.copy_(torch.exp(-(torch.logspace(math.log10(shortest), math.log10(longest), tensor.numel()) ** -1)))
 
-    return draw
+def _log_spaced_decays(shortest: float, longest: float, tensor: Tensor, generator: Generator) -> None:
+    tensor.copy_(torch.exp(-torch.logspace(math.log10(shortest), math.log10(longest), tensor.numel()).reciprocal()))
 
 
 def through(inverse: Callable[[Tensor], Tensor], draw: Draw) -> Draw:
     """Draw a value and store ``inverse(value)``: for parameters kept in another coordinate (a decay as its logit)."""
+    return partial(_through, inverse, draw)
 
-    def both(tensor: Tensor, generator: Generator) -> None:
-        draw(tensor, generator)
-        tensor.copy_(inverse(tensor))
 
-    return both
+def _through(inverse: Callable[[Tensor], Tensor], draw: Draw, tensor: Tensor, generator: Generator) -> None:
+    draw(tensor, generator)
+    tensor.copy_(inverse(tensor))

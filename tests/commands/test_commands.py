@@ -1,11 +1,15 @@
 """The command line as a user meets it."""
 
 import json
+import os
 import re
+import shlex
+import subprocess
 import sys
 
 import pytest
 
+import wetware
 from wetware.cli import main, parser
 
 SMALL = [
@@ -119,6 +123,14 @@ BAD = {
     "no run": (["generate", "nowhere"], "no such run"),
     "no run to evaluate": (["evaluate", "nowhere"], "no such run"),
     "no run to chat with": (["chat", "nowhere"], "no such run"),
+    "a file as folder": (["train", "real_sam_small", "--out", __file__], "is a file"),
+    "empty data": (["train", "real_sam", "--data", ""], "no data ''"),
+    "a part that needs more": (["train", "real_sam", "--set", "corpus=TextFiles"], "it needs path"),
+    "a huge seed": (["train", "real_sam", "--set", f"seed={10**23}"], "out of range"),
+    "a huger number": (["train", "real_sam", "--set", "training.batch=1" + "0" * 400], "out of range"),
+    "more memory than there is": (["train", "real_sam_small", "--set", "model.width=1000000000"], "memory"),
+    "not a device": (["train", "real_sam", "--device", "cpu:abc"], "--device 'cpu:abc': allowed cpu"),
+    "no such core": (["train", "real_sam", "--device", "cpu:7"], "--device 'cpu:7': allowed cpu"),
     "no mechanisms": (["mechanisms", "gtp"], "did you mean 'gpt'"),
 }
 
@@ -133,14 +145,23 @@ def test_bad_input_gives_one_clear_line(arguments, message, capsys, tmp_path, mo
     assert "Traceback" not in error
 
 
-@pytest.mark.parametrize(
-    "arguments", [["train"], ["train", "gpt", "--steps", "0"], ["train", "gpt", "--steps", "x"], ["nonsense"]]
-)
+WRONG_OPTIONS = [
+    ["train"],
+    ["nonsense"],
+    *(["train", "gpt", *words] for words in (["--steps", "0"], ["--steps", "x"], ["--seed", "9" * 23])),
+    *(["train", "gpt", *words] for words in (["--threads", "0"], ["--threads", "99999999999"], ["--minutes", "nan"])),
+]
+
+
+@pytest.mark.parametrize("arguments", WRONG_OPTIONS)
 def test_bad_options_give_two(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    assert "Traceback" not in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    assert len(error.strip().splitlines()) == 1
+    assert "--help" in error
 
 
 def test_empty_text(tmp_path, capsys):
@@ -168,14 +189,78 @@ def test_a_run_is_not_written_over(trained, capsys, tiny_text):
     assert "--resume" in capsys.readouterr().err
 
 
+def test_resume_names_the_model_it_finds(trained, capsys):
+    assert main(["train", "gpt_small", "--resume", "--out", str(trained / "real_sam_small"), "--steps", "9"]) == 2
+    assert "holds a RealSam, and gpt_small is a GPT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damage", ['{"tokens": [0, 99999], "fingerprint": %s}', '{"tokens": [5], "fingerprint": %s}', "[]", "x"]
+)
+def test_damaged_conversation(damage, trained, capsys, tmp_path):
+    _, tokenizer = wetware.load(trained / "gpt_small")
+    file = tmp_path / "talk.json"
+    file.write_text(damage % json.dumps(tokenizer.fingerprint()) if "%s" in damage else damage)
+    assert main(["chat", str(trained / "gpt_small"), "--load", str(file)]) == 2
+    assert "talk.json" in capsys.readouterr().err
+
+
+def shell(line, **keywords):
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, timeout=100, **keywords
+    )
+
+
+def test_a_reader_that_leaves_does_not_stop_a_training(tiny_text, tmp_path):
+    from wetware.training import checkpoint
+
+    words = [
+        "train",
+        "real_sam_small",
+        "--data",
+        str(tiny_text),
+        "--out",
+        str(tmp_path / "run"),
+        "--steps",
+        "40",
+        *SMALL,
+    ]
+    done = shell(f"{sys.executable} -m wetware {shlex.join(words)} | head -1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert checkpoint.steps(tmp_path / "run")[-1].name == "step-00000040"
+    done = shell(f"{sys.executable} -m wetware recipes | head -c 5")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_closed_and_narrow_streams(trained):
+    run = shlex.quote(str(trained / "gpt_small"))
+    for line in (f"chat {run} <&-", f"generate {run} --tokens 3 >&-", f"generate {run} --prompt é --tokens 3"):
+        done = shell(f"{sys.executable} -m wetware {line}", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+        assert (done.returncode, done.stderr) == (0, ""), line
+
+
+def test_the_cursor_comes_back_after_a_mistake(tmp_path):
+    """In a terminal, a line that is kept up to date hides the cursor while it is there."""
+    (tmp_path / "empty.txt").write_text("")
+    code = "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"
+    words = [sys.executable, "-m", "wetware", "train", "real_sam_small", "--data", str(tmp_path / "empty.txt")]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words, "--out", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "TERM": "xterm"},
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 2
+    assert done.stdout.rfind("\x1b[?25h") >= done.stdout.rfind("\x1b[?25l")
+
+
 def test_bad_sampling(trained, capsys):
     assert main(["generate", str(trained / "gpt_small"), "--temperature", "-1"]) == 2
     assert re.search(r"temperature = -1\.0 is out of range", capsys.readouterr().err)
 
 
 def test_python_dash_m():
-    import subprocess
-
     out = subprocess.run(
         [sys.executable, "-m", "wetware", "--version"], capture_output=True, text=True, check=True
     ).stdout
@@ -196,7 +281,6 @@ def test_demo(tmp_path, monkeypatch, capsys):
         run = with_(with_(run, "training.batch", 4), "training.chunk", 16)
         return with_(with_(run, "monitoring.evaluate_every", 5), "monitoring.evaluate_tokens", 300)
 
-    import wetware
     from wetware.data import TextFiles
 
     text = tmp_path / "text.txt"

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from wetware.state import detach, leaves
+
 from .subjects import STRESSED, assert_same, ids, in_chunks, lively, thresholds, tokens, variants
 
 CASES = variants()
@@ -15,6 +17,25 @@ def test_streaming(name, config):
     whole = model(text, signals=STRESSED)
     for sizes in ((20, 21), (1, 7, 30, 3), (1,) * 41):
         assert_same(whole, in_chunks(model, text, sizes, signals=STRESSED), thresholds(model))
+
+
+@pytest.mark.parametrize(("name", "config"), CASES, ids=ids(CASES))
+def test_training_reads_as_inference_does(name, config):
+    """With gradients, without, and in either mode of the module: the same function."""
+    model, text = lively(config), tokens(config)
+    outputs = []
+    for mode in (torch.enable_grad, torch.no_grad, torch.inference_mode):
+        for training in (True, False):
+            model.train(training)
+            with mode():
+                output = model(text, signals=STRESSED)
+            outputs.append(output._replace(state=detach(output.state)))
+    assert outputs[0].logits.requires_grad
+    for other in outputs[1:]:
+        assert torch.equal(outputs[0].logits.detach(), other.logits)
+        assert all(
+            torch.equal(a, b) for (_, a), (_, b) in zip(leaves(outputs[0].state), leaves(other.state), strict=True)
+        )
 
 
 @pytest.mark.parametrize(("name", "config"), CASES, ids=ids(CASES))

@@ -2,16 +2,20 @@
 list of purely operational fields."""
 
 import functools
+import json
 import math
+import sys
+import types
 from dataclasses import fields, replace
 
 import pytest
 import torch
 
 import wetware
-from wetware.config import Config, get, hints, is_config_type, options, walk, with_
-from wetware.data import Bytes, TextFiles
+from wetware.config import Config, get, hints, is_config_type, kinds, options, walk, with_
+from wetware.data import Bytes, Corpus, HubDataset, Sotu, TextFiles, TokenizerConfig
 from wetware.models.generation import Sampling
+from wetware.state import leaves
 from wetware.training import Calibration, Monitoring, Run, Steps, Trainer, Training
 
 from .subjects import alternatives, models, tokens, with_vocab
@@ -25,11 +29,14 @@ TEXT = "the people of the union and the laws of the people; a house, a law, a pe
 
 @functools.cache
 def trained(config: Config) -> tuple:
-    """What three stressed training steps of a model leave: losses, and the sum of each parameter."""
+    """The losses of four stressed training steps of a model, and the state they leave.
+
+    Not its parameters: a field that only sized or drew a parameter nobody uses must not pass.
+    """
     model = config.build(seed=0)
     state, losses = None, []
     optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
-    for step in range(3):
+    for step in range(4):
         text = tokens(config, batch=2, steps=25, seed=step) % min(config.vocab_size, 60)
         output = model(text[:, :-1], state, signals=wetware.Signals(stress=0.9))
         state = wetware.state.detach(output.state)
@@ -38,7 +45,7 @@ def trained(config: Config) -> tuple:
         optimizer.step()
         optimizer.zero_grad()
         losses.append(loss.item())
-    return (*losses, *(parameter.double().sum().item() for parameter in model.parameters()))
+    return (*losses, *(tensor.double().sum().item() for _, tensor in leaves(state)))
 
 
 def moved(config: Config, path: str):
@@ -143,7 +150,7 @@ def base_run(folder, model=None) -> Run:
 
 
 def outcome(run: Run, folder) -> tuple:
-    """What a short run leaves behind: losses, stresses and the sum of every parameter."""
+    """What a short run shows: the losses, stresses and gradient norms of its steps, and how it stands at its end."""
     import shutil
 
     target = folder / "run"
@@ -152,8 +159,8 @@ def outcome(run: Run, folder) -> tuple:
     reports = []
     trainer.reporter.step = lambda report, progress: reports.append((report.loss, report.stress, report.norm))
     trainer.fit()
-    parameters = tuple(parameter.double().sum().item() for parameter in trainer.model.parameters())
-    return (*reports, trainer.step, trainer.stress.value, *parameters)
+    end = trainer.evaluate().nats
+    return (*reports, trainer.step, trainer.stress.value, end)
 
 
 def run_of(folder, model):
@@ -219,16 +226,60 @@ def test_other_limits(limit, changed, tmp_path):
         assert wetware.Minutes(count=2.0).progress(0, 0, 60.0) == 0.5
 
 
-CORPUS = [("corpus.held_out_digit", 3), ("tokenizer.vocab_size", 300)]
+def read_by(corpus) -> tuple:
+    """What a corpus gives to read, and the name under which it is packed."""
+    return tuple(tuple(corpus.documents(split)) for split in ("train", "validation")), corpus.fingerprint()
 
 
-@pytest.mark.parametrize(("path", "value"), CORPUS)
-def test_fields_of_the_default_text(path, value):
-    run = Run()
-    assert run.corpus.fingerprint() != with_(run, "corpus.held_out_digit", 3).corpus.fingerprint()
-    texts = ["the house of the law of the land"] * 3
-    small, large = (with_(run, "tokenizer.vocab_size", size).tokenizer.train(texts).vocab_size for size in (260, 300))
-    assert small < large
+def files(folder, name):
+    place = folder / name
+    place.mkdir()
+    rows = [{"text": f"{name} {index}", "other": f"other {index}"} for index in range(40)]
+    (place / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return str(place)
+
+
+def corpus_cases(folder):
+    """``(corpus, field, another value)`` of every field of every corpus."""
+    here, there = files(folder, "here"), files(folder, "there")
+    local, hub = TextFiles(path=here), HubDataset(name="some/one")
+    yield from ((local, "path", there), (local, "held_out", 0.5), (local, "column", "other"))
+    yield from ((hub, "name", "some/other"), (hub, "subset", "small"), (hub, "split", "test"), (hub, "column", "other"))
+    yield from ((hub, "held_out", 0.5), (hub, "limit", 7), (hub, "revision", "v2"))
+    yield (Sotu(), "held_out_digit", 3)
+
+
+def fake_hub(monkeypatch):
+    """A module ``datasets`` whose rows say what was asked for."""
+
+    def load_dataset(name, *rest, **asked):
+        label = json.dumps([name, rest, asked.get("name"), asked.get("split"), asked.get("revision")])
+        return [{"text": f"{label} {index}", "other": f"other {index}"} for index in range(60)]
+
+    monkeypatch.setitem(sys.modules, "datasets", types.SimpleNamespace(load_dataset=load_dataset))
+
+
+def test_every_field_of_a_corpus_changes_what_is_read(tmp_path, monkeypatch):
+    fake_hub(monkeypatch)
+    cases, seen = list(corpus_cases(tmp_path)), set()
+    for corpus, name, value in cases:
+        before, after = read_by(corpus), read_by(replace(corpus, **{name: value}))
+        assert before[0] != after[0], f"{type(corpus).__name__}.{name} changes nothing that is read"
+        assert before[1] != after[1], f"{type(corpus).__name__}.{name} would find the old text in the cache"
+        seen.add((type(corpus), name))
+    assert seen == {(kind, field.name) for kind in kinds(Corpus).values() for field in fields(kind)}
+
+
+TOKENIZERS = {("BPE", "vocab_size"): (260, 300), ("Characters", "limit"): (1, 3)}
+
+
+def test_every_field_of_a_tokenizer_changes_its_tokens():
+    texts = ["the house of the law of the land, é ü ß ñ"] * 3
+    for (kind, name), values in TOKENIZERS.items():
+        encoded = [kinds(TokenizerConfig)[kind](**{name: value}).train(texts).encode(texts[0]) for value in values]
+        assert encoded[0] != encoded[1], f"{kind}.{name}"
+    known = {(label, field.name) for label, kind in kinds(TokenizerConfig).items() for field in fields(kind)}
+    assert known == set(TOKENIZERS)
 
 
 def test_sampling_fields_change_what_is_written():

@@ -194,3 +194,15 @@ def test_rows_of_a_cache_go_on_alone():
     _, state = read(layer, x[:, :9])
     out, _ = read(layer, x[2:, 9:], state=select(state, slice(2, 3)), before=9)
     torch.testing.assert_close(out, whole[2:, 9:], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_queries_and_keys_are_normalised():
+    """Their lengths carry nothing: weights three times as large give the same output. Those of the values do not."""
+    layer, x = built(), noise(2, 9, WIDTH)
+    before = read(layer, x)[0]
+    layer.query.weight.mul_(3.0)
+    layer.key.weight.mul_(5.0)
+    torch.testing.assert_close(read(layer, x)[0], before, atol=1e-5, rtol=0)
+    layer.value.weight.mul_(2.0)
+    torch.testing.assert_close(read(layer, x)[0], 2.0 * before, atol=1e-5, rtol=0)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wetware.config import ConfigError, ablate, kinds
+from wetware.kernels import lif_scan
 from wetware.neurons import (
     LIF,
     AttachedReset,
@@ -178,7 +179,18 @@ def test_membranes_stay_in_float32_under_autocast():
     assert torch.equal(again.membrane, plain.membrane)
     half, _ = walk(neurons, current.bfloat16())
     double, _ = walk(neurons, current.double())
-    assert half.membrane.dtype == double.membrane.dtype == torch.float32
+    assert half.membrane.dtype == torch.float32
+    assert half.spikes.dtype == torch.bfloat16
+    assert double.membrane.dtype == torch.float64  # who asks for more gets more
+
+
+def test_the_recurrent_product_stays_in_float32_under_autocast():
+    neurons, current, recurrent = layer(), noise(2, 12, 8), 0.1 * noise(8, 8, seed=1)
+    with lif_scan.using("reference"):
+        plain, _ = walk(neurons, current, recurrent)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            low, _ = walk(neurons, current, recurrent)
+    assert torch.equal(low.membrane, plain.membrane)
 
 
 def test_reset_and_surrogate_reach_the_kernel():

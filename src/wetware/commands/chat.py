@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 
 from wetware.commands.common import device, load_with_tokenizer, sampling
+from wetware.commands.console import Console
 from wetware.data import DataError
 from wetware.data.files import write_atomically
 from wetware.models.generation import Session
@@ -68,6 +68,11 @@ class Conversation:
             raise DataError(f"{str(path)!r} is no saved conversation: {error}") from None
         if fingerprint != self.tokenizer.fingerprint():
             raise DataError(f"{str(path)!r} was saved with another tokenizer")
+        wrong = [token for token in tokens if not 0 <= token < self.tokenizer.vocab_size]
+        if wrong or tokens[:1] != [self.tokenizer.boundary]:
+            raise DataError(
+                f"{str(path)!r} is damaged: no conversation holds token {(wrong or tokens[:1] or [None])[0]}"
+            )
         self.reset()
         self._read(tokens[1:])
 
@@ -75,7 +80,7 @@ class Conversation:
 def run(arguments: argparse.Namespace) -> int:
     model, tokenizer = load_with_tokenizer(arguments.run, device(arguments))
     talk = Conversation(model, tokenizer, sampling(arguments), arguments.seed)
-    console = Console(highlight=False)
+    console = Console()
     if arguments.load:
         talk.load(Path(arguments.load))
         console.print(escape(tokenizer.decode(talk.tokens)))

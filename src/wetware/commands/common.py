@@ -28,6 +28,11 @@ def device(arguments: argparse.Namespace) -> torch.device:
     if not there[kind]:
         present = ", ".join(kind for kind in there if there[kind])
         raise ConfigError(f"--device {name}: this machine (or this PyTorch) has none; present: {present}")
+    numbers = [str(number) for number in range(torch.cuda.device_count())] if kind == "cuda" else []
+    if name != kind and name.partition(":")[2] not in numbers:
+        raise ConfigError(
+            f"--device {name!r}: allowed {', '.join([kind, *(f'{kind}:{number}' for number in numbers)])}"
+        )
     return torch.device(name)
 
 

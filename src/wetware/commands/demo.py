@@ -7,11 +7,11 @@ import json
 from pathlib import Path
 
 import torch
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from wetware.commands.common import count
+from wetware.commands.console import Console
 from wetware.commands.evaluate import corpus_of, with_bar
 from wetware.commands.progress import reporter
 from wetware.config import with_
@@ -34,17 +34,20 @@ def _train(name: str, folder: Path, minutes: float, console: Console) -> int | N
     report = reporter()
     run = with_(recipe(name), "training.limit", Minutes(count=minutes))
     run = with_(run, "monitoring.evaluate_every", 100)
-    if checkpoint.steps(folder):
-        trainer = Trainer.resume(folder, limit=Minutes(count=minutes), reporter=report)
-    else:
-        trainer = Trainer(run, folder, reporter=report)
-    return trainer.fit().signal if trainer.progress < 1 else None
+    try:
+        if checkpoint.steps(folder):
+            trainer = Trainer.resume(folder, limit=Minutes(count=minutes), reporter=report)
+        else:
+            trainer = Trainer(run, folder, reporter=report)
+        return trainer.fit().signal if trainer.progress < 1 else None
+    finally:
+        report.close()
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    console, out = Console(highlight=False), Path(arguments.out)
+    console, out = Console(), Path(arguments.out)
     console.print(
         f"Two models of the same size learn English from 227 messages of US presidents, {arguments.minutes:g} minutes each. "
         "Then both read 22 messages they never saw. Ctrl-C stops; the same command goes on."

@@ -8,9 +8,9 @@ import os
 import platform
 
 import torch
-from rich.console import Console
 
 from wetware import __version__
+from wetware.commands.console import Console
 from wetware.data import default_cache
 from wetware.kernels import OPS
 
@@ -37,7 +37,7 @@ def _version(package: str) -> str | None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    console = Console(highlight=False)
+    console = Console()
     console.print(f"wetware {__version__}, Python {platform.python_version()}, {platform.platform()}")
     console.print("packages   " + ", ".join(f"{name} {_version(name) or '[red]missing[/red]'}" for name in PACKAGES))
     for name, source in OPTIONAL.items():

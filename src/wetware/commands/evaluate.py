@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
 from wetware.commands.common import count, device, load_with_tokenizer
+from wetware.commands.console import Console
 from wetware.config import ConfigError, from_dict
 from wetware.data import Corpus, DataError, Packed, Tokenizer, corpus_from, prepare
 from wetware.evaluation import Report, evaluate
@@ -36,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(report.to_dict(), indent=1))
     else:
-        show(Console(highlight=False), arguments.run, report)
+        show(Console(), arguments.run, report)
     return 0
 
 

@@ -6,10 +6,10 @@ import argparse
 import inspect
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from wetware.commands.common import count
+from wetware.commands.console import Console
 from wetware.config import ablate, get, kinds, mechanisms, options, snake, walk
 from wetware.models import ModelConfig
 from wetware.recipes import recipe
@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         words = (inspect.getdoc(type(part)) or "").split("\n\n")[0].replace("\n", " ")
         own = whole - _parameters(ablate(model, path))
         table.add_row(f"[bold]{path}[/bold]", type(part).__name__, count(own), words.split("::")[0])
-    console = Console(highlight=False)
+    console = Console()
     console.print(table)
     swaps = [(path, type(value).__name__, others) for path, value, others in _slots(model) if others]
     if swaps:

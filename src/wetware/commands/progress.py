@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.status import Status
 
+from wetware.commands.console import Console
 from wetware.training import Reporter, Score, StepReport
 
 SILENT, SATURATED = 0.005, 0.9
@@ -16,7 +16,7 @@ SILENT, SATURATED = 0.005, 0.9
 
 def reporter() -> Reporter:
     """Live in a terminal, plain lines elsewhere (a file, a pipe, CI)."""
-    console = Console(highlight=False)
+    console = Console()
     return LiveReporter(console) if console.is_terminal else PlainReporter(console)
 
 

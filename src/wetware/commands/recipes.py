@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 import torch
-from rich.console import Console
 from rich.table import Table
 
 from wetware.commands.common import count
+from wetware.commands.console import Console
 from wetware.recipes import about, recipe, recipe_names
 
 
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         with torch.device("meta"):
             parameters = recipe(name).model.module().parameter_count()
         table.add_row(f"[bold]{name}[/bold]", count(parameters), about(name).replace("\n", " "))
-    console = Console(highlight=False)
+    console = Console()
     console.print(table)
     console.print("\n[dim]wetware train RECIPE trains one; wetware mechanisms RECIPE shows its parts.[/dim]")
     return 0

@@ -14,7 +14,7 @@ from wetware.commands.progress import reporter
 from wetware.config import ConfigError, with_
 from wetware.data import corpus_from
 from wetware.recipes import recipe
-from wetware.training import Minutes, Run, Steps, Tokens, Trainer
+from wetware.training import Minutes, Reporter, Run, Steps, Tokens, Trainer
 
 FROM_TOKENIZER = ("model.vocab_size", "model.boundary")
 
@@ -42,27 +42,37 @@ def limit(arguments: argparse.Namespace) -> Any:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    report = reporter()
+    try:
+        return _run(arguments, report)
+    finally:
+        report.close()  # whatever happens, the terminal gets its cursor back
+
+
+def _run(arguments: argparse.Namespace, report: Reporter) -> int:
     where = device(arguments)
     folder = Path(arguments.out or Path("runs") / arguments.recipe)
     started = configure(recipe(arguments.recipe), arguments.settings)
-    if arguments.data:
+    if arguments.data is not None:
         started = with_(started, "corpus", corpus_from(arguments.data))
     if arguments.seed is not None:
         started = with_(started, "seed", arguments.seed)
     if (wanted := limit(arguments)) is not None:
         started = with_(started, "training.limit", wanted)
-    report = reporter()
     options: dict[str, Any] = {"device": where, "bfloat16": _bfloat16(arguments.dtype, where), "reporter": report}
     if arguments.resume:
-        if arguments.settings or arguments.data or arguments.seed is not None:
+        if arguments.settings or arguments.data is not None or arguments.seed is not None:
             raise ConfigError(
                 "--resume goes on with the run as it is: only --steps, --minutes and --tokens may be given"
             )
         trainer = Trainer.resume(folder, limit=wanted, **options)
+        found, named = type(trainer.run.model).__name__, type(started.model).__name__
+        if found != named:
+            raise ConfigError(f"--resume: {str(folder)!r} holds a {found}, and {arguments.recipe} is a {named}")
         report.message(f"resumed {folder} at step {trainer.step}, {count(trainer.tokens)} tokens")
     else:
         trainer = Trainer(started, folder, **options)
-    about = f"{arguments.recipe}: {count(trainer.model.parameter_count())} parameters on {where}"
+    about = f"{type(trainer.run.model).__name__}: {count(trainer.model.parameter_count())} parameters on {where}"
     report.message(f"{about}, {count(len(trainer.train))} tokens of text, into {folder}")
     stopped = trainer.fit()
     if stopped.signal is not None:

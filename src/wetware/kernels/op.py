@@ -87,13 +87,17 @@ class Op:
 
     def explain(self, *args: Any, **keywords: Any) -> str:
         """Which backend these arguments get, and why each one before it does not: ``"triton: refused, needs cuda; ..."``."""
-        parts, chosen = [], False
+        parts, forced = [], self._forced.get()
+        chosen = forced == "reference"
         for backend in self.backends.values():
             reason = backend.refuses(*args, **keywords)
             if reason:
                 parts.append(f"{backend.name}: refused, {reason}")
+            elif chosen or forced not in (None, backend.name):
+                parts.append(f"{backend.name}: available")
             else:
-                parts.append(f"{backend.name}: {'available' if chosen else 'chosen'}")
+                parts.append(f"{backend.name}: chosen")
                 chosen = True
-        parts.append(f"reference: {'available' if chosen else 'chosen'}")
+        last = forced == "reference" or (forced is None and not chosen)
+        parts.append(f"reference: {'chosen' if last else 'available'}")
         return "; ".join(parts)

@@ -20,7 +20,7 @@ class Sampling(Config):
 
     temperature: 0 takes the most likely token. top_k: only the k most likely. top_p: only the smallest set that holds this
     share of the probability (Holtzman et al., 2020). repetition_penalty: logits of tokens already seen are divided by it if
-    positive, multiplied if negative (Keskar et al., CTRL, 2019); 1 leaves them.
+    positive, multiplied if negative (the usual form of the penalty of Keskar et al., CTRL, 2019); 1 leaves them.
     """
 
     temperature: float = number(0.8, 0.0, 100.0)
@@ -35,7 +35,8 @@ class Sampling(Config):
             logits = torch.where(seen, penalised, logits)
         if self.temperature == 0:
             return logits.argmax(-1)
-        logits = logits / self.temperature
+        # from the largest down: however small the temperature, the likeliest stays at 0 and the rest falls to -inf
+        logits = (logits - logits.amax(-1, keepdim=True)) / self.temperature
         if self.top_k is not None and self.top_k < logits.shape[-1]:
             least = logits.topk(self.top_k).values[:, -1:]
             logits = logits.masked_fill(logits < least, -torch.inf)

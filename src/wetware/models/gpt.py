@@ -12,7 +12,7 @@ from wetware.config import Config, ConfigError, number
 from wetware.layers import KV, MLP, Linear, SelfAttention
 from wetware.layers.attention import Span
 from wetware.layers.linear import rms_norm
-from wetware.models.language_model import LanguageModel, ModelConfig, Output, check_tokens
+from wetware.models.language_model import LanguageModel, ModelConfig, Output, checked_tokens
 from wetware.modulation import NEUTRAL, Signals
 from wetware.parameters import EMBEDDING, normal, parameter
 
@@ -110,7 +110,7 @@ class TransformerModel(LanguageModel):
         return GPTState(tuple(KV((), ()) for _ in self.blocks), zeros, zeros.clone())
 
     def forward(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> Output:
-        check_tokens(tokens, self.vocab_size)
+        tokens = checked_tokens(tokens, self.vocab_size)
         state = self.init_state(len(tokens)) if state is None else state
         span, document = self._span(tokens, state)
         x = rms_norm(self.table[tokens])
@@ -119,7 +119,8 @@ class TransformerModel(LanguageModel):
             x, kv = block(x, kv, span)
             layers.append(kv)
         x = rms_norm(x)
-        logits = (self.head(x) if isinstance(self.config.head, UntiedHead) else x @ self.table.T).float()
+        logits = self.head(x) if isinstance(self.config.head, UntiedHead) else x @ self.table.T
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         if self.config.softcap:
             logits = self.config.softcap(logits)
         return Output(logits, GPTState(tuple(layers), state.length + tokens.shape[1], document))

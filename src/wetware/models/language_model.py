@@ -120,8 +120,12 @@ def keep_mask(tokens: Tensor, boundary: int | None, like: Tensor) -> Tensor | No
     return None if boundary is None else (tokens != boundary).to(like.dtype)
 
 
-def check_tokens(tokens: Any, vocab_size: int) -> None:
-    if tokens.ndim != 2 or tokens.dtype.is_floating_point or tokens.shape[1] == 0:
-        raise ValueError(f"tokens: expected integers [B, T] with T >= 1, got {tokens.dtype} {list(tokens.shape)}")
-    if tokens.device.type == "cpu" and tokens.numel() and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocab_size:
+def checked_tokens(tokens: Tensor, vocab_size: int) -> Tensor:
+    """``tokens`` as int64. Raises ValueError for what is no batch of tokens: masks, fractions, other shapes, other numbers."""
+    fractional = tokens.dtype.is_floating_point or tokens.dtype.is_complex or tokens.dtype == torch.bool
+    if tokens.ndim != 2 or fractional or 0 in tokens.shape:
+        raise ValueError(f"tokens: expected integers [B, T] with B, T >= 1, got {tokens.dtype} {list(tokens.shape)}")
+    tokens = tokens.long()
+    if tokens.device.type == "cpu" and not 0 <= int(tokens.min()) <= int(tokens.max()) < vocab_size:
         raise ValueError(f"tokens from {int(tokens.min())} to {int(tokens.max())}: allowed 0 to {vocab_size - 1}")
+    return tokens

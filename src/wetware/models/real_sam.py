@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from wetware.config import number
 from wetware.layers import Encoder, InputGate, SpikingBlock, STESpikes, TiedReadout
-from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output, check_tokens, keep_mask
+from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output, checked_tokens, keep_mask
 from wetware.modulation import NEUTRAL, Environment, ModulatorConfig, Signals, StressSource
 from wetware.state import State
 
@@ -64,7 +64,7 @@ class RealSamModel(LanguageModel):
         return next((source for m in self.config.modulators if (source := m.stress_source())), None)
 
     def forward(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> Output:
-        check_tokens(tokens, self.vocab_size)
+        tokens = checked_tokens(tokens, self.vocab_size)
         state = self.init_state(len(tokens)) if state is None else state
         table = self.encoder.table
         keep = keep_mask(tokens, self.config.boundary, table)
@@ -76,7 +76,8 @@ class RealSamModel(LanguageModel):
             activities.append(activity)
         target = self.config.firing_target
         losses = {"firing": target.loss(tuple(activities))} if target else {}
-        logits = self.readout(x, table).float()
+        logits = self.readout(x, table)
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         return Output(logits, RealSamState(tuple(states)), tuple(activities), losses)
 
     @torch.no_grad()

@@ -113,7 +113,7 @@ class LIFLayer(Neuron):
             self.log_threshold = parameter(size, draw=filled(0.0), role=NEURON)
 
     def init_state(self, batch: int) -> LIFState:
-        zeros = self.start.new_zeros(batch, self.size)
+        zeros = self.start.new_zeros(batch, self.size, dtype=_wide(self.start))
         return LIFState(zeros, zeros.clone())
 
     def params(self) -> NeuronParams:
@@ -126,22 +126,29 @@ class LIFLayer(Neuron):
     def forward(
         self, current: Tensor, state: LIFState, params: NeuronParams, recurrent: Tensor | None, keep: Tensor | None
     ) -> tuple[Activity, LIFState]:
-        config, gain = self.config, params.gain
+        # Membranes and thresholds are float32 at least: at 1.0 the spacing of bfloat16 is 0.008, coarser than what is learned.
+        config, wide = self.config, _wide(current)
+        params, state = (type(group)(*(tensor.to(wide) for tensor in group)) for group in (params, state))
+        gain = params.gain
         if config.normalise:
             gain = gain * config.normalise.factor(params.decay)
-        # Membranes and thresholds stay in float32: at 1.0 the spacing of bfloat16 is 0.008, coarser than what is learned.
         with torch.autocast(current.device.type, enabled=False):
             spikes, membrane, state = lif_scan(
-                current.float(),
+                current.to(wide),
                 state,
                 params.decay,
                 params.threshold,
                 gain,
-                recurrent,
-                keep,
+                None if recurrent is None else recurrent.to(wide),
+                None if keep is None else keep.to(wide),
                 width=config.surrogate.width(params.threshold),
                 slope=config.surrogate.slope,
                 reset_gradient=config.reset.through,
                 bound=config.reset.bound,
             )
-        return Activity(spikes, membrane), state
+        return Activity(spikes.to(current.dtype), membrane), state
+
+
+def _wide(tensor: Tensor) -> torch.dtype:
+    """The type to keep membranes in beside ``tensor``: its own, float32 at least."""
+    return torch.promote_types(tensor.dtype, torch.float32)

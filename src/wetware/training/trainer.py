@@ -135,7 +135,7 @@ class Trainer:
     def fit(self) -> Stopped:
         """Train to the limit, or until SIGINT or SIGTERM, which leaves a checkpoint."""
         watch = self.run.monitoring
-        with _signals() as caught, self._claimed() as metrics:
+        with _signals(self.reporter) as caught, self._claimed() as metrics:
             while self.progress < 1 and not caught:
                 report = self.update()
                 if self.skipped_in_a_row >= HOPELESS:
@@ -360,12 +360,13 @@ def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 @contextlib.contextmanager
-def _signals() -> Generator[list[int]]:
+def _signals(reporter: Reporter) -> Generator[list[int]]:
     """Collect SIGINT and SIGTERM instead of dying of them; a second one of either kind is obeyed at once."""
     caught: list[int] = []
 
     def catch(number: int, _: Any) -> None:
         caught.append(number)
+        reporter.message("stopping with a checkpoint, after what is being done now ... (again: at once)")
         signal.signal(number, previous[signal.Signals(number)])
 
     try:
