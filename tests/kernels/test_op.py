@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
@@ -126,3 +127,16 @@ def test_explain_tells_what_is_run():
             free = op(*case.args, **case.keywords)
             pair = (forced, free) if isinstance(free, torch.Tensor) else (forced[0], free[0])
             assert torch.equal(*pair)
+
+
+def test_what_is_explained_is_what_runs(double):
+    for x in (20, 4, 3):
+        for name in (None, *double.names):
+            with contextlib.nullcontext() if name is None else double.using(name):
+                text = double.explain(x)
+                try:
+                    ran = double(x)[0]
+                except Refused:
+                    assert f"{name}: refused" in text and "chosen" not in text
+                    continue
+            assert [part.split(":")[0] for part in text.split("; ") if part.endswith("chosen")] == [ran]

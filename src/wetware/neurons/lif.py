@@ -128,7 +128,8 @@ class LIFLayer(Neuron):
     ) -> tuple[Activity, LIFState]:
         # Membranes and thresholds are float32 at least: at 1.0 the spacing of bfloat16 is 0.008, coarser than what is learned.
         config, wide = self.config, _wide(current)
-        params, state = (type(group)(*(tensor.to(wide) for tensor in group)) for group in (params, state))
+        params = NeuronParams(*(tensor.to(wide) for tensor in params))
+        state = LIFState(*(tensor.to(wide) for tensor in state))
         gain = params.gain
         if config.normalise:
             gain = gain * config.normalise.factor(params.decay)
