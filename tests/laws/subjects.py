@@ -37,6 +37,11 @@ def variants() -> list[tuple[str, ModelConfig]]:
     return found
 
 
+def registered(base: type[Config]) -> dict[str, type[Config]]:
+    """The kinds of ``base`` that the package brings; other tests define kinds of their own, which are not under the laws."""
+    return {name: kind for name, kind in kinds(base).items() if kind.__module__.partition(".")[0] == wetware.__name__}
+
+
 def without_all(config: ModelConfig) -> ModelConfig:
     while paths := mechanisms(config):
         config = ablate(config, paths[0])
@@ -49,7 +54,7 @@ def alternatives(config: Config) -> Iterator[tuple[str, Config]]:
         if not isinstance(value, Config) or not _is_slot(config, path):
             continue
         for base in (option for option in options(annotation) if is_config_type(option)):
-            for kind in kinds(base).values():
+            for kind in registered(base).values():
                 if kind is not type(value):
                     shared = {key: getattr(value, key) for key in vars(value) if key in kind.__dataclass_fields__}
                     yield path, kind(**shared)

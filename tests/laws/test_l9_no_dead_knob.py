@@ -12,13 +12,13 @@ import pytest
 import torch
 
 import wetware
-from wetware.config import Config, get, hints, is_config_type, kinds, options, walk, with_
+from wetware.config import Config, get, hints, is_config_type, options, walk, with_
 from wetware.data import Bytes, Corpus, HubDataset, Sotu, TextFiles, TokenizerConfig
 from wetware.models.generation import Sampling
 from wetware.state import leaves
 from wetware.training import Calibration, Monitoring, Run, Steps, Trainer, Training
 
-from .subjects import alternatives, models, tokens, with_vocab
+from .subjects import alternatives, models, registered, tokens, with_vocab
 
 # Watching, pausing and saving: none of these may move a weight, and test_operational_fields_move_nothing says so.
 OPERATIONAL = tuple(f"monitoring.{field.name}" for field in fields(Monitoring))
@@ -267,7 +267,7 @@ def test_every_field_of_a_corpus_changes_what_is_read(tmp_path, monkeypatch):
         assert before[0] != after[0], f"{type(corpus).__name__}.{name} changes nothing that is read"
         assert before[1] != after[1], f"{type(corpus).__name__}.{name} would find the old text in the cache"
         seen.add((type(corpus), name))
-    assert seen == {(kind, field.name) for kind in kinds(Corpus).values() for field in fields(kind)}
+    assert seen == {(kind, field.name) for kind in registered(Corpus).values() for field in fields(kind)}
 
 
 TOKENIZERS = {("BPE", "vocab_size"): (260, 300), ("Characters", "limit"): (1, 3)}
@@ -276,9 +276,9 @@ TOKENIZERS = {("BPE", "vocab_size"): (260, 300), ("Characters", "limit"): (1, 3)
 def test_every_field_of_a_tokenizer_changes_its_tokens():
     texts = ["the house of the law of the land, é ü ß ñ"] * 3
     for (kind, name), values in TOKENIZERS.items():
-        encoded = [kinds(TokenizerConfig)[kind](**{name: value}).train(texts).encode(texts[0]) for value in values]
+        encoded = [registered(TokenizerConfig)[kind](**{name: value}).train(texts).encode(texts[0]) for value in values]
         assert encoded[0] != encoded[1], f"{kind}.{name}"
-    known = {(label, field.name) for label, kind in kinds(TokenizerConfig).items() for field in fields(kind)}
+    known = {(label, field.name) for label, kind in registered(TokenizerConfig).items() for field in fields(kind)}
     assert known == set(TOKENIZERS)
 
 
