@@ -84,13 +84,18 @@ def in_float32(value):
     return value
 
 
+def single(case):
+    """The same arguments in float32."""
+    keywords = {key: in_float32(value) for key, value in case.keywords.items()}
+    return case._replace(args=tuple(in_float32(value) for value in case.args), keywords=keywords)
+
+
 @pytest.mark.parametrize(
     ("op", "name", "case"), CASES, ids=[f"{op.name}-{name}-{case.name}" for op, name, case in CASES]
 )
 def test_backend_equals_reference_in_float32(op, name, case):
     """What runs in use. No membrane of these cases stands within 1e-5 of its threshold, so no spike may differ either."""
-    keywords = {key: in_float32(value) for key, value in case.keywords.items()}
-    case = case._replace(args=tuple(in_float32(value) for value in case.args), keywords=keywords)
+    case = single(case)
     if op.backends[name].refuses(*case.args, **case.keywords):
         return
     skip = masks(case)
@@ -102,9 +107,11 @@ def test_backend_equals_reference_in_float32(op, name, case):
 
 @pytest.mark.parametrize("op", OPS.values(), ids=OPS)
 def test_every_backend_answers(op):
-    """Each backend that can run here takes at least one case, and the gradients of some case are not all zero."""
+    """Each backend that can run here takes at least one case, in one of the two types, and the gradients of some case are
+    not all zero."""
     for name, backend in op.backends.items():
-        taken = [case for case in op.cases() if backend.refuses(*case.args, **case.keywords) is None]
+        both = [either for case in op.cases() for either in (case, single(case))]
+        taken = [case for case in both if backend.refuses(*case.args, **case.keywords) is None]
         assert taken, f"{op.name}: {name} refuses every case"
         moved = [g.abs().sum() > 0 for case in taken for g in outcome(op, name, case, masks(case))[1]]
         assert sum(map(bool, moved)) > len(moved) / 2

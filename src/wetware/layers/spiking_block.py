@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number, snake
+from wetware.kernels import spike_linear
 from wetware.layers.linear import Linear, rms_norm
 from wetware.modulation import ModulatorConfig, Signals
 from wetware.neurons import LIF, Activity, NeuronConfig
@@ -119,5 +120,5 @@ class Block(nn.Module):
         u = rms_norm(x)
         recurrent = self.fc_rec if self.config.recurrence else None
         activity, state = self.neuron(self.fc_in(u), state, params, recurrent, keep)
-        out = self.fc_out(activity.spikes)
+        out = spike_linear(activity.spikes, self.fc_out.weight)
         return x + (self.gate(u) * out if self.config.gate else out), activity, state

@@ -1,0 +1,73 @@
+"""Matrix products and event sums on packed weights, by the tiles of :mod:`vectors`."""
+
+from __future__ import annotations
+
+import numpy as np
+from torch import Tensor
+from torch.nn import functional
+
+from wetware.kernels.compiled import vectors
+from wetware.kernels.compiled.jit import jit
+
+PANEL, LANES = vectors.PANEL, vectors.LANES
+
+
+def rounded(size: int, step: int = PANEL) -> int:
+    """``size`` up to a whole number of steps."""
+    return -(-size // step) * step
+
+
+def packed(weights: Tensor) -> np.ndarray:
+    """``weights`` [K, N] as panels [ceil(N / 32), ceil4(K), 32], zeros in what is added: what :func:`multiply` walks through
+    from one end to the other."""
+    inputs, outputs = weights.shape
+    padded = functional.pad(weights, (0, rounded(outputs) - outputs, 0, rounded(inputs, 4) - inputs))
+    return padded.view(padded.shape[0], -1, PANEL).transpose(0, 1).contiguous().numpy()
+
+
+_tile8, _tile4, _tile2, _tile1 = (vectors.tile(rows) for rows in (8, 4, 2, 1))
+_add16, _add4, _add1 = (vectors.add_rows(width) for width in (16, 4, 1))
+TALL = vectors.ROWS
+
+
+@jit
+def multiply(x, rows, panels, out):
+    """``out[:rows] = x[:rows, :K] @ panels``: x [>= rows, >= K], panels from :func:`packed`, out [>= rows, N]."""
+    wide, width, count = x.shape[1], out.shape[1], panels.shape[1]
+    for index in range(panels.shape[0]):
+        panel, column, row = index * count * PANEL, index * PANEL, 0
+        while TALL >= 8 and rows - row >= 8:
+            _tile8(panels, panel, count, x, row * wide, wide, out, row * width + column, width)
+            row += 8
+        while TALL >= 4 and rows - row >= 4:
+            _tile4(panels, panel, count, x, row * wide, wide, out, row * width + column, width)
+            row += 4
+        while rows - row >= 2:
+            _tile2(panels, panel, count, x, row * wide, wide, out, row * width + column, width)
+            row += 2
+        if row < rows:
+            _tile1(panels, panel, count, x, row * wide, wide, out, row * width + column, width)
+
+
+@jit
+def add_events(ids, first, count, table, out):
+    """``out[:N] = sum of table[id, :N] over ids[first : first + count]``; table [R, N].
+
+    Sums start at zero: adding onto a membrane instead costs a digit of accuracy. ``ids`` must be readable
+    :data:`vectors.AHEAD` places beyond. What remains beyond the last whole vector is summed by a plain loop.
+    """
+    columns, column = table.shape[1], 0
+    while columns - column >= 16 * LANES:
+        _add16(ids, first, count, table, column, columns, out, column)
+        column += 16 * LANES
+    while columns - column >= 4 * LANES:
+        _add4(ids, first, count, table, column, columns, out, column)
+        column += 4 * LANES
+    while columns - column >= LANES:
+        _add1(ids, first, count, table, column, columns, out, column)
+        column += LANES
+    for rest in range(column, columns):
+        total = np.float32(0.0)
+        for event in range(first, first + count):
+            total += table[ids[event], rest]
+        out[rest] = total

@@ -1,0 +1,11 @@
+"""``spike_linear``: a linear map of spikes."""
+
+from wetware.kernels.op import Op
+from wetware.kernels.spike_linear import compiled
+from wetware.kernels.spike_linear.cases import cases
+from wetware.kernels.spike_linear.reference import reference
+
+spike_linear = Op("spike_linear", reference, cases)
+spike_linear.backend("numba", compiled.refuses)(compiled.run)
+
+__all__ = ["spike_linear"]

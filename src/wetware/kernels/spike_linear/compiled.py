@@ -1,0 +1,63 @@
+"""``spike_linear`` compiled by numba: forward and the gradient of the weights are sums over spikes.
+
+The gradient of the spikes is a dense product: what a spike would have changed matters where it is absent too. Above
+:data:`wetware.kernels.compiled.events.SWITCH` everything is dense.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from wetware.kernels.compiled import why_not
+
+
+def refuses(spikes: Tensor, weight: Tensor) -> str | None:
+    """Why these arguments need the reference, or None."""
+    if reason := why_not():
+        return reason
+    for tensor in (spikes, weight):
+        if tensor.device.type != "cpu":
+            return f"needs tensors on the CPU, got {tensor.device.type}"
+        if tensor.dtype != torch.float32:
+            return f"needs float32, got {tensor.dtype}"
+    if torch.is_autocast_enabled("cpu"):
+        return "autocast asks for another type of product"
+    return None if spikes.numel() else "needs at least one element"
+
+
+def run(spikes: Tensor, weight: Tensor) -> Tensor:
+    """Same signature and meaning as the reference. Raises ValueError when ``spikes`` holds anything but 0 and 1."""
+    return _Compiled.apply(spikes, weight)
+
+
+class _Compiled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, spikes: Tensor, weight: Tensor) -> Tensor:
+        from wetware.kernels.compiled import events
+
+        flat = spikes.detach().flatten(0, -2)
+        if int(flat.count_nonzero()) > events.SWITCH * flat.numel():
+            made, ctx.fired = functional.linear(flat, weight), None
+            ctx.save_for_backward(weight, flat)
+        else:
+            made, ctx.fired = events.inner(flat, weight.detach().t())
+            ctx.save_for_backward(weight)
+        ctx.shape = spikes.shape
+        return made.view(*spikes.shape[:-1], len(weight))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        from wetware.kernels.compiled import events
+
+        weight, *dense = ctx.saved_tensors
+        above = gradients[0].flatten(0, -2)
+        to_spikes = (above @ weight).view(ctx.shape) if ctx.needs_input_grad[0] else None
+        to_weight = None
+        if ctx.needs_input_grad[1]:
+            to_weight = above.t() @ dense[0] if dense else events.outer(ctx.fired, above).t()
+        return to_spikes, to_weight

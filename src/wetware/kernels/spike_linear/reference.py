@@ -1,0 +1,19 @@
+"""The formula of ``spike_linear``."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def reference(spikes: Tensor, weight: Tensor) -> Tensor:
+    """``y = spikes W^T``: a linear map whose input is spikes, so that a backend may leave out what did not fire.
+
+    Args:
+        spikes: [..., K] of 0 and 1.
+        weight: [N, K].
+
+    Returns:
+        [..., N].
+    """
+    return functional.linear(spikes, weight)
