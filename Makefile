@@ -3,7 +3,7 @@ PYTHON ?= python3
 BOOTSTRAP = $(PYTHON) tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint
+.PHONY: help demo test lint bench
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,3 +16,6 @@ test: ## set up, then lint, formatting, types and tests
 
 lint: ## set up, then lint, formatting and types
 	@$(BOOTSTRAP) --extras dev -- python tools/check.py lint format types
+
+bench: ## set up, then the short set of benchmarks
+	@$(BOOTSTRAP) --extras fast,bench -- python benchmarks/all.py

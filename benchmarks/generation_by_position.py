@@ -4,20 +4,20 @@ Two sessions of one model, one that has read 10 tokens and one that has read 20,
 slows down slows both. Printed: median time of a token, the ratio, and the bytes of the state. The GPT beside it has no
 window: its cache grows.
 
-    python benchmarks/generation_by_position.py [--tokens 300] [--position 20000] [--threads 1]
+    python benchmarks/generation_by_position.py [--tokens 300] [--position 20000] [--threads 1] [--short]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
 
 import wetware
+from harness import options, parse, positive, report
 from wetware.models.generation import Sampling, Session
 from wetware.state import size
 
@@ -48,14 +48,12 @@ def measure(config: wetware.ModelConfig, positions: tuple[int, int], count: int)
     }
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--tokens", type=int, default=300)
-    options.add_argument("--position", type=int, default=20_000)
-    options.add_argument("--threads", type=int, default=1)
-    options.add_argument("--within", type=float, help="fail when a spiking model's ratio is further from 1 than this")
-    given = options.parse_args()
-    torch.set_num_threads(given.threads)
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = options(__doc__, rounds=300)
+    parser.add_argument("--tokens", type=positive, help="another name of --rounds: tokens written by each session")
+    parser.add_argument("--position", type=positive, default=20_000)
+    parser.add_argument("--within", type=float, help="fail when a spiking model's ratio is further from 1 than this")
+    given = parse(parser, argv, {"rounds": 30, "position": 1000})
     small = wetware.recipe("gpt_small").model
     contestants = {
         "real_sam": wetware.recipe("real_sam").model,
@@ -67,14 +65,16 @@ def main() -> None:
     )
     results = {}
     for name, config in contestants.items():
-        row = results[name] = measure(config, (10, given.position), given.tokens)
+        row = results[name] = measure(config, (10, given.position), given.tokens or given.rounds)
         times = f"{row['early_us']:9.0f} us{row['late_us']:11.0f} us{row['ratio']:8.3f}"
         print(f"{name:22s}{times}{row['state'] / 1024:12.1f}{row['state_ratio']:13.2f}")
     bad = [name for name, row in results.items() if "sam" in name and abs(row["ratio"] - 1) > (given.within or 1e9)]
-    print(json.dumps({"benchmark": "generation_by_position", "threads": given.threads, "results": results}))
+    compared = {name: {"late / early": row["ratio"]} for name, row in results.items()}
+    report("generation_by_position", argv, given.threads, results=results, ratios=compared, position=given.position)
     if bad:
         raise SystemExit(f"further from 1 than {given.within}: {', '.join(bad)}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
