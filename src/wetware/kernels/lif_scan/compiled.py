@@ -141,4 +141,4 @@ class _Compiled(torch.autograd.Function):
         d_recurrent = None
         if recurrent is not None:
             d_recurrent = events.outer(fired.reshape(-1, size), p.flatten(0, 1))
-        return p * gain, to_membrane, to_spikes, d_decay, d_threshold, d_gain, d_recurrent, None, None
+        return p.mul_(gain), to_membrane, to_spikes, d_decay, d_threshold, d_gain, d_recurrent, None, None
