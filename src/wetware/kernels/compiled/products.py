@@ -27,6 +27,7 @@ def packed(weights: Tensor) -> np.ndarray:
 
 _tile8, _tile4, _tile2, _tile1 = (vectors.tile(rows) for rows in (8, 4, 2, 1))
 _add16, _add4, _add1 = (vectors.add_rows(width) for width in (16, 4, 1))
+_dot = vectors.dot()
 TALL = vectors.ROWS
 
 
@@ -71,3 +72,14 @@ def add_events(ids, first, count, table, out):
         for event in range(first, first + count):
             total += table[ids[event], rest]
         out[rest] = total
+
+
+@jit
+def dot(a, b):
+    """``sum_k a[k] b[k]`` in float32, sixteen sums side by side."""
+    whole, total = a.shape[0] - a.shape[0] % LANES, np.float32(0.0)
+    if whole:
+        total = _dot(a, b, whole)
+    for k in range(whole, a.shape[0]):
+        total += a[k] * b[k]
+    return total

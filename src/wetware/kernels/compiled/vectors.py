@@ -97,7 +97,7 @@ class Storage:
     ``float32``; ``uint16`` holds bfloat16, the upper half of a float32; ``int8`` whole numbers, to be scaled by the caller.
     """
 
-    SIZES: ClassVar = {"float32": 4, "uint16": 2, "int8": 1}
+    SIZES: ClassVar = {"float32": 4, "int32": 4, "uint16": 2, "int8": 1, "uint8": 1}
 
     def __init__(self, context: Any, builder: ir.IRBuilder, kind: types.Array, value: Any) -> None:
         self.name, self.builder = str(kind.dtype), builder
@@ -217,5 +217,106 @@ def add_rows(vectors: int) -> Any:
 
         size = types.int64
         return types.void(ids, size, size, table, size, size, out, size), codegen
+
+    return kernel
+
+
+def dot() -> Any:
+    """``sum_k a[k] b[k]`` over the first ``count`` numbers, a multiple of 16: four sums of sixteen, then one.
+
+    Arguments: a, b, count.
+    """
+
+    @intrinsic
+    def kernel(typingctx, a, b, count):
+        def codegen(context, builder, signature, values):
+            left, right = (Storage(context, builder, signature.args[i], values[i]) for i in (0, 1))
+
+            def turn(step):
+                def body(index, sums):
+                    places = [builder.add(builder.mul(index, LONG(step)), LONG(LANES * i)) for i in range(len(sums))]
+                    return [
+                        _multiply_add(builder, left.vector(place), right.vector(place), total)
+                        for place, total in zip(places, sums, strict=True)
+                    ]
+
+                return body
+
+            zero = ir.Constant(VECTOR, [0.0] * LANES)
+            fours = builder.sdiv(values[2], LONG(4 * LANES))
+            a, b, c, d = _loop(builder, fours, [zero] * 4, turn(4 * LANES))
+            done = builder.mul(fours, LONG(4))
+            ones = builder.sub(builder.sdiv(values[2], LONG(LANES)), done)
+            total = builder.fadd(builder.fadd(a, b), builder.fadd(c, d))
+
+            def rest(index, sums):
+                place = builder.mul(builder.add(done, index), LONG(LANES))
+                return [_multiply_add(builder, left.vector(place), right.vector(place), sums[0])]
+
+            total = _loop(builder, ones, [total], rest)[0]
+            add = _function(builder, f"llvm.vector.reduce.fadd.v{LANES}f32", FLOAT, [FLOAT, VECTOR])
+            return builder.call(add, [FLOAT(0.0), total], fastmath=("reassoc",))
+
+        return types.float32(a, b, types.int64), codegen
+
+    return kernel
+
+
+def dot_int8_block() -> Any:
+    """``out[r] = sum_e x[e] * codes[e / 4, r, e % 4]`` for 64 rows r: x uint8, codes int8, sums int32, in registers.
+
+    Arguments: codes and where the block starts, count of groups of four, x, out. With VNNI one instruction multiplies and adds
+    64 pairs; elsewhere each group is unpacked into 32-bit numbers.
+    """
+    wide, bytes64 = ir.VectorType(INT, LANES), ir.VectorType(BYTE, 64)
+    has_vnni = "avx512vnni" in features()
+    # LLVM 22 changed the type of the instruction's operands
+    operand = bytes64 if llvm.llvm_version_info[0] >= 22 else wide
+
+    def multiplied(builder, total, numbers, weights):
+        if has_vnni:
+            function = _function(builder, "llvm.x86.avx512.vpdpbusd.512", wide, [wide, operand, operand])
+            many = _splat(builder, numbers)
+            return builder.call(function, [total, *(builder.bitcast(x, operand) for x in (many, weights))])
+        for place in range(4):
+            left = ir.Constant(wide, [24 - 8 * place] * LANES)
+            weight = builder.ashr(builder.shl(weights, left), ir.Constant(wide, [24] * LANES))
+            number = builder.and_(builder.lshr(numbers, INT(8 * place)), INT(255))
+            total = builder.add(total, builder.mul(weight, _splat(builder, number)))
+        return total
+
+    @intrinsic
+    def kernel(typingctx, codes, start, count, x, out):
+        def codegen(context, builder, signature, values):
+            weights, numbers = (Storage(context, builder, signature.args[i], values[i]) for i in (0, 3))
+            sums = Storage(context, builder, signature.args[4], values[4])
+
+            def turn(index, totals):
+                four = numbers.number(builder.mul(index, LONG(4)), INT)
+                place = builder.add(values[1], builder.mul(index, LONG(256)))
+                return [
+                    multiplied(builder, total, four, weights.number(builder.add(place, LONG(64 * part)), wide))
+                    for part, total in enumerate(totals)
+                ]
+
+            zero = ir.Constant(wide, [0] * LANES)
+            for part, total in enumerate(_loop(builder, values[2], [zero] * 4, turn)):
+                sums.store(total, LANES * part)
+            return context.get_dummy_value()
+
+        return types.void(codes, types.int64, types.int64, x, out), codegen
+
+    return kernel
+
+
+def float_from_bits() -> Any:
+    """The float32 whose bits are those of an int32."""
+
+    @intrinsic
+    def kernel(typingctx, number):
+        def codegen(context, builder, signature, values):
+            return builder.bitcast(builder.trunc(values[0], INT) if values[0].type.width > 32 else values[0], FLOAT)
+
+        return types.float32(number), codegen
 
     return kernel

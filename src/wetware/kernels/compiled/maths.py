@@ -1,0 +1,33 @@
+"""Functions of one number that LLVM can compute for sixteen at once (the C library's are called one by one)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from wetware.kernels.compiled import vectors
+from wetware.kernels.compiled.jit import jit
+
+_from_bits = vectors.float_from_bits()
+# ln 2 as a sum of two float32, the first with zeros at its end, so that n * _HIGH is exact
+_HIGH, _LOW, _RATE = np.float32(0.693359375), np.float32(-2.12194440e-4), np.float32(1.44269504)
+# of exp(r) = 1 + r + r^2 P(r) on |r| <= ln 2 / 2 (Cephes, Moshier, 1989)
+_P0, _P1, _P2 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
+_P3, _P4, _P5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
+
+
+@jit
+def exp(x):
+    """``e^x`` in float32, within 2e-7 of itself for x in [-87, 88]; beyond, its value at the ends."""
+    x = min(max(np.float32(x), np.float32(-87.0)), np.float32(88.0))
+    n = np.float32(math.floor(x * _RATE + np.float32(0.5)))
+    r = (x - n * _HIGH) - n * _LOW
+    p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
+    return (p * r * r + r + np.float32(1.0)) * _from_bits((np.int32(n) + np.int32(127)) << np.int32(23))
+
+
+@jit
+def sigmoid(x):
+    """``1 / (1 + e^-x)``."""
+    return np.float32(1.0) / (np.float32(1.0) + exp(-x))
