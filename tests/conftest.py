@@ -46,6 +46,12 @@ def _cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture
+def triton_interpreter(monkeypatch):
+    """Triton's kernels run on the CPU, slowly. For the tests that ask for it alone: elsewhere they must refuse CPU tensors."""
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+
+
 def sentence(dice: random.Random) -> str:
     words = ["The", dice.choice(ADJECTIVES), dice.choice(NOUNS), dice.choice(VERBS), "the", dice.choice(NOUNS)]
     if dice.random() < 0.3:

@@ -22,7 +22,7 @@ BACKENDS = lif_scan.names
 
 
 @pytest.fixture(params=BACKENDS)
-def run(request):
+def run(request, triton_interpreter):
     def call(*args, **keywords):
         with lif_scan.using(request.param):
             try:
