@@ -28,9 +28,26 @@ def run(request, triton_interpreter):
             try:
                 return lif_scan(*args, **keywords)
             except Refused as refused:
-                pytest.skip(str(refused))
+                assert "needs float32" in str(refused)
+                return in_single(lif_scan, *args, **keywords)
 
+    call.single = request.param == "numba"
     return call
+
+
+def in_single(call, *args, **keywords):
+    """The same in float32, for a backend that knows nothing wider."""
+
+    def to(value, kind):
+        if isinstance(value, torch.Tensor):
+            return value.to(kind)
+        if isinstance(value, tuple):
+            items = [to(item, kind) for item in value]
+            return type(value)(*items) if hasattr(value, "_fields") else tuple(items)
+        return value
+
+    args, keywords = to(args, torch.float32), {key: to(value, torch.float32) for key, value in keywords.items()}
+    return to(call(*args, **keywords), torch.float64)
 
 
 def wide(*values, grad=False):
@@ -82,11 +99,13 @@ def check_overshoot(run):
 
 
 def check_tie(run):
-    below = math.nextafter(1.0, 0.0)
+    """At the threshold a neuron fires; at the next number below, of whichever type, it does not."""
+    bits = 24 if getattr(run, "single", False) else 53
+    below, above = 1.0 - 2.0**-bits, 1.0 + 2.0 ** (1 - bits)
     assert one(run, (1.0,))[0].tolist() == [1.0]
     assert one(run, (below,))[0].tolist() == [0.0]
     assert one(run, (below,))[2].membrane == below
-    assert one(run, (math.nextafter(1.0, 2.0),))[0].tolist() == [1.0]
+    assert one(run, (above,))[0].tolist() == [1.0]
 
 
 def check_negative(run):
@@ -162,8 +181,9 @@ def check_surrogate(run):
             spikes, _, _ = one(run, current, threshold=threshold, width=width, slope=slope, gain=1.0)
             spikes.sum().backward()
             expected = fast_sigmoid_slope((pre - 1.0) / width, slope) / width
-            torch.testing.assert_close(current.grad, wide(expected), rtol=1e-12, atol=0)
-            torch.testing.assert_close(threshold.grad, wide(-expected), rtol=1e-12, atol=0)
+            rounding = 1e-6 if getattr(run, "single", False) else 1e-12
+            torch.testing.assert_close(current.grad, wide(expected), rtol=rounding, atol=0)
+            torch.testing.assert_close(threshold.grad, wide(-expected), rtol=rounding, atol=0)
 
 
 def check_threshold(run):

@@ -167,8 +167,8 @@ def walk_backward(
     for t in range(steps - 1, -1, -1):
         for row in range(rows):
             b = first + row
-            ds = d_spikes[b, t] if d_spikes.shape[0] == pre.shape[0] else d_spikes[0, 0]
-            dp = d_pre[b, t] if d_pre.shape[0] == pre.shape[0] else d_pre[0, 0]
+            ds = d_spikes[b, t] if d_spikes.shape == pre.shape else d_spikes[0, 0]
+            dp = d_pre[b, t] if d_pre.shape == pre.shape else d_pre[0, 0]
             if bound > 0.0:
                 clamp_slope(pre[b, t], threshold, bound, to_membrane[b])
             now = p[b, t]
