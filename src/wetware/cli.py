@@ -125,6 +125,14 @@ def _sampling(command: argparse.ArgumentParser, tokens: int) -> None:
         "--repetition-penalty", type=float, default=1.0, metavar="R", help="above 1 avoids what was said"
     )
     command.add_argument("--seed", type=_seed, metavar="S", help="the same seed writes the same text")
+    _weights(command)
+
+
+def _weights(command: argparse.ArgumentParser) -> None:
+    about = (
+        "how matrices are kept: fewer bits make another model, faster (its loss: wetware evaluate RUN --weights int8)"
+    )
+    command.add_argument("--weights", choices=("float32", "bfloat16", "int8"), default="float32", help=about)
 
 
 def _generate(commands) -> None:
@@ -157,6 +165,7 @@ held-out document, and with a fresh state every few tokens; beside them, n-gram 
     _data(command, "another text to measure on (its held-out part)")
     command.add_argument("--limit", type=_positive, metavar="N", help="at most so many held-out tokens (default: all)")
     command.add_argument("--json", action="store_true", help="print JSON")
+    _weights(command)
     _device(command)
 
 

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 import wetware
 from wetware.config import ConfigError
 from wetware.data import Bytes
+from wetware.models.dice import Dice
+from wetware.models.engines import engines
 from wetware.models.generation import Sampling, Session, generate, stream
 from wetware.state import leaves
 
@@ -17,7 +19,7 @@ MODELS = wetware.model_names()
 
 
 def dice(seed=0):
-    return torch.Generator().manual_seed(seed)
+    return Dice(seed)
 
 
 def nothing_seen(logits):
@@ -174,13 +176,12 @@ def test_writing_then_reading_equals_one_long_read(model):
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 20])
-def test_long_prompts_are_read_in_chunks(model, chunk):
-    prompt = torch.randint(1, 67, (20,), generator=dice()).tolist()
+def test_long_prompts_are_read_in_chunks(model, chunk, monkeypatch):
+    prompt = torch.randint(1, 67, (20,), generator=torch.Generator().manual_seed(0)).tolist()
     whole, parts = session(model), session(model, chunk=chunk)
-    sizes = []
-    hook = model.register_forward_pre_hook(lambda _, args: sizes.append(args[0].shape[1]))
+    sizes, read = [], parts.engine.read
+    monkeypatch.setattr(parts.engine, "read", lambda tokens: (sizes.append(tokens.shape[1]), read(tokens)))
     parts.read(prompt)
-    hook.remove()
     whole.read(prompt)
     assert max(sizes) == chunk and sum(sizes) == 20
     torch.testing.assert_close(whole.logits, parts.logits, atol=1e-4, rtol=0)
@@ -211,24 +212,28 @@ def test_sessions_of_one_model_do_not_disturb_each_other(model):
 
 
 class Scripted:
-    """A session whose ``next`` follows a script."""
+    """A session that chooses by a script."""
 
     write = Session.write
 
-    def __init__(self, *tokens):
-        self.tokens = list(tokens)
+    def __init__(self, *left):
+        self.left = list(left)
 
-    def next(self):
-        return self.tokens.pop(0)
+    def tokens(self, count, stop=None):
+        taken = []
+        while len(taken) < count and stop not in taken:
+            taken.append(self.left.pop(0))
+        return torch.tensor([taken])
 
 
-def test_writing_ends_before_stop_or_at_the_count():
+@pytest.mark.parametrize("block", [1, 2, 8])
+def test_writing_ends_before_stop_or_at_the_count(block):
     one = Scripted(4, 5, 0, 6, 7)
-    assert list(one.write(10, stop=0)) == [4, 5]
-    assert list(one.write(1, stop=0)) == [6]
-    assert one.tokens == [7]  # no token is taken that is not asked for
-    assert list(Scripted(4, 0, 5).write(3)) == [4, 0, 5]
-    assert list(one.write(0)) == [] and one.tokens == [7]
+    assert list(one.write(10, stop=0, block=block)) == [4, 5]
+    assert list(one.write(1, stop=0, block=block)) == [6]
+    assert one.left == [7]  # no token is taken that is not asked for
+    assert list(Scripted(4, 0, 5).write(3, block=block)) == [4, 0, 5]
+    assert list(one.write(0, block=block)) == [] and one.left == [7]
 
 
 # ----------------------------------------------------------------------------------------------------------------- text
@@ -257,8 +262,9 @@ def test_pieces_join_to_the_text(writer):
 def spelling(model, tokenizer, monkeypatch, tokens):
     """The text of a model that chooses these tokens."""
     left = list(tokens)
-    monkeypatch.setattr(Sampling, "choose", lambda self, logits, seen, generator: torch.tensor([left.pop(0)]))
-    return list(stream(model, tokenizer, "x", tokens=len(tokens)))
+    monkeypatch.setattr(Sampling, "choose", lambda self, logits, seen, dice: torch.tensor([left.pop(0)]))
+    with engines.using("reference"):
+        return list(stream(model, tokenizer, "x", tokens=len(tokens)))
 
 
 def test_characters_are_given_whole(writer, monkeypatch):

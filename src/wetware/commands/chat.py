@@ -23,12 +23,12 @@ HELP = "/reset forgets everything   /save FILE keeps the conversation   /seed N 
 class Conversation:
     """Turns of text and the session that has read them. A turn costs what is new in it, never what was said before."""
 
-    def __init__(self, model: Any, tokenizer: Any, choose: Any, seed: int | None) -> None:
-        self.model, self.tokenizer, self.choose, self.seed = model, tokenizer, choose, seed
+    def __init__(self, model: Any, tokenizer: Any, choose: Any, seed: int | None, weights: str = "float32") -> None:
+        self.model, self.tokenizer, self.choose, self.seed, self.weights = model, tokenizer, choose, seed, weights
         self.reset()
 
     def reset(self) -> None:
-        self.session = Session(self.model, self.choose, self.seed)
+        self.session = Session(self.model, self.choose, self.seed, weights=self.weights)
         self.tokens: list[int] = []
         self._read([self.tokenizer.boundary])
 
@@ -79,7 +79,7 @@ class Conversation:
 
 def run(arguments: argparse.Namespace) -> int:
     model, tokenizer = load_with_tokenizer(arguments.run, device(arguments))
-    talk = Conversation(model, tokenizer, sampling(arguments), arguments.seed)
+    talk = Conversation(model, tokenizer, sampling(arguments), arguments.seed, arguments.weights)
     console = Console()
     if arguments.load:
         talk.load(Path(arguments.load))
@@ -128,7 +128,7 @@ def _obey(text: str, talk: Conversation, console: Console) -> bool:
             console.print(f"[red]cannot save {escape(str(path))}: {error.strerror}[/red]")
     elif name == "/seed" and rest.isdigit():
         talk.seed = int(rest)
-        talk.session.generator.manual_seed(talk.seed)
+        talk.session.dice.reseed(talk.seed)
         console.print(f"[dim]seed {rest}[/dim]")
     else:
         if name != "/help":

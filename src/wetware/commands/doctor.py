@@ -13,6 +13,8 @@ from wetware import __version__
 from wetware.commands.console import Console
 from wetware.data import default_cache
 from wetware.kernels import OPS
+from wetware.models.engines import engines
+from wetware.recipes import recipe
 
 PACKAGES = (
     "torch",
@@ -59,6 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
             console.print(
                 f"{name:10s} on {place}: {op.explain(*_moved(case.args, place), **_moved(case.keywords, place))}"
             )
+    for recipe_name in ("real_sam", "gpt"):
+        console.print(f"{engines.name:10s} of {recipe_name}: {engines.explain(recipe(recipe_name).model.build())}")
     return 0
 
 

@@ -14,6 +14,7 @@ from wetware.config import ConfigError, from_dict
 from wetware.data import Corpus, DataError, Packed, Tokenizer, corpus_from, prepare
 from wetware.evaluation import Report, evaluate
 from wetware.models import LanguageModel
+from wetware.models.engines import rounded
 from wetware.training import checkpoint
 
 
@@ -32,6 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
     except ConfigError as error:
         raise checkpoint.CheckpointError(f"{arguments.run!r}: {error}") from None
     _, train, held_out = prepare(corpus, tokenizer)
+    model = rounded(model, arguments.weights)
     report = with_bar(model, tokenizer, train, held_out, arguments.limit)
     if arguments.json:
         print(json.dumps(report.to_dict(), indent=1))

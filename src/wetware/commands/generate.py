@@ -11,7 +11,12 @@ from wetware.models.generation import stream
 
 def run(arguments: argparse.Namespace) -> int:
     model, tokenizer = load_with_tokenizer(arguments.run, device(arguments))
-    options = {"tokens": arguments.tokens, "sampling": sampling(arguments), "seed": arguments.seed}
+    options = {
+        "tokens": arguments.tokens,
+        "sampling": sampling(arguments),
+        "seed": arguments.seed,
+        "weights": arguments.weights,
+    }
     sys.stdout.write(arguments.prompt)
     sys.stdout.flush()
     for piece in stream(model, tokenizer, arguments.prompt, **options):

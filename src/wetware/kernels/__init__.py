@@ -2,7 +2,7 @@
 
 from wetware.kernels.attention import attention
 from wetware.kernels.lif_scan import lif_scan
-from wetware.kernels.op import OPS, Case, Op, Refused
+from wetware.kernels.op import OPS, Case, Choice, Op, Refused
 from wetware.kernels.spike_linear import spike_linear
 
-__all__ = ["OPS", "Case", "Op", "Refused", "attention", "lif_scan", "spike_linear"]
+__all__ = ["OPS", "Case", "Choice", "Op", "Refused", "attention", "lif_scan", "spike_linear"]

@@ -1,4 +1,5 @@
-"""Op: one signature, one readable reference, faster backends that must agree with it or refuse with a reason."""
+"""Choice: one thing done in several ways, each of which may refuse with a reason. Op: a choice among ways to compute one
+formula, all of which must agree with its readable reference."""
 
 from __future__ import annotations
 
@@ -30,22 +31,17 @@ class Case(NamedTuple):
     keywords: dict[str, Any]
 
 
-class Op:
-    """A computation with a readable reference and any number of faster backends.
+class Choice:
+    """A reference that always serves, and faster backends that serve where they do not refuse.
 
-    Calling the op runs the first backend, in order of registration, that does not refuse the arguments; the reference never
-    refuses. ``with op.using("name"):`` runs that one or raises :class:`Refused`: there is no silent fallback.
-
-    Args:
-        reference: plain PyTorch, as readable as the formula, differentiable by autograd.
-        cases: gives the :class:`Case` list that law L3 runs over (odd sizes, optional arguments present and absent).
+    Calling it runs the first backend, in order of registration, that does not refuse the arguments; the reference never
+    refuses. ``with choice.using("name"):`` runs that one or raises :class:`Refused`: there is no silent fallback.
     """
 
-    def __init__(self, name: str, reference: Callable[..., Any], cases: Callable[[], Iterable[Case]]) -> None:
-        self.name, self.reference, self.cases = name, reference, cases
+    def __init__(self, name: str, reference: Callable[..., Any]) -> None:
+        self.name, self.reference = name, reference
         self.backends: dict[str, Backend] = {}
         self._forced: ContextVar[str | None] = ContextVar(f"{name}_backend", default=None)
-        OPS[name] = self
 
     def backend(self, name: str, refuses: Callable[..., str | None]) -> Callable:
         """Register a backend. ``refuses(*args, **keywords)`` gives the reason it cannot take these arguments, or None."""
@@ -101,3 +97,17 @@ class Op:
         last = forced == "reference" or (forced is None and not chosen)
         parts.append(f"reference: {'chosen' if last else 'available'}")
         return "; ".join(parts)
+
+
+class Op(Choice):
+    """A computation with a readable reference and any number of faster backends.
+
+    Args:
+        reference: plain PyTorch, as readable as the formula, differentiable by autograd.
+        cases: gives the :class:`Case` list that law L3 runs over (odd sizes, optional arguments present and absent).
+    """
+
+    def __init__(self, name: str, reference: Callable[..., Any], cases: Callable[[], Iterable[Case]]) -> None:
+        super().__init__(name, reference)
+        self.cases = cases
+        OPS[name] = self

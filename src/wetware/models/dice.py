@@ -1,8 +1,9 @@
 """Random choices that do not depend on how they are computed.
 
-To draw a token with probability softmax(z) is to take the largest ``z_i + g_i`` with independent Gumbel noise ``g_i = -log(-log u_i)``
-(Gumbel, 1954; Maddison, Tarlow and Minka, 2014). Here ``u_i`` is a hash of (seed, number of the draw, sequence, token). So an
-engine may leave out tokens whose largest possible sum cannot win, and still choose exactly what all tokens together would have.
+To draw a token with probability softmax(z) is to take the largest ``z_i + g_i`` with independent Gumbel noise
+``g_i = -log(-log u_i)`` (Gumbel, 1954; Maddison, Tarlow and Minka, 2014). Here ``u_i`` is a hash of (seed, number of the draw,
+sequence, token). So an engine may leave out tokens whose largest possible sum cannot win, and still choose exactly what all
+tokens together would have.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Dice:
     def noise(self, batch: int, vocab_size: int, device: torch.device | str = "cpu") -> Tensor:
         """[B, V] in float64: the Gumbel noise of the coming draw, which then counts as done."""
         keys = [self.key(row) for row in range(batch)]
-        low, high = (torch.tensor([[part] for part in parts]) for parts in zip(*((k & _WORD, k >> 32) for k in keys)))
+        low, high = (torch.tensor([[part(key)] for key in keys]) for part in (lambda k: k & _WORD, lambda k: k >> 32))
         random = _mix32((_mix32(torch.arange(vocab_size) ^ low) + high) & _WORD)
         self.draws += 1
         return -torch.log(-torch.log((random.double() + 0.5) / 2.0**32)).to(device)

@@ -16,7 +16,7 @@ from numba import njit
 def _stamp() -> str:
     """A digest of all sources that compiled code is made from."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[1].rglob("*.py")):
+    for path in sorted(Path(__file__).parents[2].rglob("*.py")):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -27,7 +27,7 @@ def jit(function: Callable[..., Any]) -> Any:
     It releases the interpreter's lock; a division by zero gives infinity, as in numpy; a product and a sum may be rounded
     once instead of twice, and nothing else about floating point is loosened.
     """
-    compiled = njit(function, nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+    compiled: Any = njit(function, nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
     # numba takes what it kept for good as long as the function's own file is the same, and does not see that another file,
     # compiled into it, has changed. (Its private field: without it, the cache is as numba has it.)
     with contextlib.suppress(AttributeError):

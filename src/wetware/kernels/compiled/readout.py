@@ -4,9 +4,9 @@ Every logit is first computed in int8, with a proven bound on the error. Which t
 their logits are computed exactly, in float32, and decide. The result is that of computing all logits in float32, whichever
 token is asked for: the largest, or a random one (:mod:`wetware.models.dice`), with or without top-k.
 
-**The bound.** Row i of the table is ``e = s q + r`` (q int8, r what rounding left), the features are ``h = t p + d`` (p int8). Then
-``|e.h - s t q.p| = |r.h + s q.d| <= |r| |h| + |s q| |d|`` by Cauchy and Schwarz, with the norms as they are. The norms of a
-block of 64 rows are replaced by their largest. Added is what float32 summation itself may be off: ``E 2^-24 |e| |h|``.
+**The bound.** Row i of the table is ``e = s q + r`` (q int8, r what rounding left), the features are ``h = t p + d`` (p int8).
+Then ``|e.h - s t q.p| = |r.h + s q.d| <= |r| |h| + |s q| |d|`` by Cauchy and Schwarz, with the norms as they are. The norms
+of a block of 64 rows are replaced by their largest. Added is what float32 summation itself may be off: ``E 2^-24 |e| |h|``.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _dot_block = vectors.dot_int8_block()
 class Screen(NamedTuple):
     """A table [V, E] of float32, ready to be screened.
 
-    table: as it is. codes: int8 [blocks, E4 / 4, 64, 4]. scale, shift: [blocks, 64], of each row, and 128 times the sum of its codes (the features
-    are shifted by 128: the processor multiplies unsigned by signed). rest, size: [blocks], largest norms of what rounding
-    left, and of what it made.
+    table: as it is. codes: int8 [blocks, E4 / 4, 64, 4], four numbers of each of 64 rows together. scale: [blocks, 64], of each
+    row. shift: [blocks, 64], 128 times the sum of a row's codes (features are shifted by 128: the processor multiplies unsigned
+    by signed). rest, size: [blocks], largest norms of what rounding left, and of what it made.
     """
 
     table: np.ndarray

@@ -1,8 +1,8 @@
 """Compiled work on several threads.
 
-The threads are those of PyTorch's own OpenMP, where it can be reached: after a matrix product they spin for a while, waiting for
-the next, and any other thread would have to share a core with them (measured: reverse walks of a 6-layer model took twice as
-long). Elsewhere Python threads do the work. Either way the work is a Python function that soon calls code which has released
+The threads are those of PyTorch's own OpenMP, where it can be reached: after a matrix product they spin for a while, waiting
+for the next, and any other thread would have to share a core with them (measured: reverse walks of a 6-layer model took twice
+as long). Elsewhere Python threads do the work. Either way the work is a Python function that soon calls code which has released
 the interpreter's lock, and either way it may be entered by several threads of a server at once.
 """
 
