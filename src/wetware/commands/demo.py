@@ -22,6 +22,7 @@ from wetware.models.generation import Sampling, generate
 from wetware.pictures import curves, terminal_curves
 from wetware.recipes import about, recipe
 from wetware.training import CheckpointError, Minutes, Trainer, checkpoint, load
+from wetware.training.memory import keep_buffers
 
 CONTESTANTS = ("real_sam_small", "gpt_small")
 PROMPT = "The people of the United States"
@@ -47,6 +48,7 @@ def _train(name: str, folder: Path, minutes: float, console: Console) -> int | N
 def run(arguments: argparse.Namespace) -> int:
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    keep_buffers()
     console, out = Console(), Path(arguments.out)
     console.print(
         f"Two models of the same size learn English from 227 messages of US presidents, {arguments.minutes:g} minutes each. "

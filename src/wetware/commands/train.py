@@ -15,6 +15,7 @@ from wetware.config import ConfigError, with_
 from wetware.data import corpus_from
 from wetware.recipes import recipe
 from wetware.training import Minutes, Reporter, Run, Steps, Tokens, Trainer
+from wetware.training.memory import keep_buffers
 
 FROM_TOKENIZER = ("model.vocab_size", "model.boundary")
 
@@ -51,6 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace, report: Reporter) -> int:
     where = device(arguments)
+    keep_buffers()
     folder = Path(arguments.out or Path("runs") / arguments.recipe)
     started = configure(recipe(arguments.recipe), arguments.settings)
     if arguments.data is not None:

@@ -1,8 +1,9 @@
 """Kernels: each op with its readable reference and the faster backends that must agree with it."""
 
 from wetware.kernels.attention import attention
+from wetware.kernels.cross_entropy import cross_entropy
 from wetware.kernels.lif_scan import lif_scan
 from wetware.kernels.op import OPS, Case, Choice, Op, Refused
 from wetware.kernels.spike_linear import spike_linear
 
-__all__ = ["OPS", "Case", "Choice", "Op", "Refused", "attention", "lif_scan", "spike_linear"]
+__all__ = ["OPS", "Case", "Choice", "Op", "Refused", "attention", "cross_entropy", "lif_scan", "spike_linear"]

@@ -147,7 +147,7 @@ class LIFLayer(Neuron):
                 reset_gradient=config.reset.through,
                 bound=config.reset.bound,
             )
-        return Activity(spikes.to(current.dtype), membrane), state
+        return Activity(spikes, membrane), state
 
 
 def _wide(tensor: Tensor) -> torch.dtype:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from wetware import kernels
 from wetware.data import Packed, held_out_rows
 from wetware.models import LanguageModel
 from wetware.state import select
@@ -45,7 +46,7 @@ class Score(NamedTuple):
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     """Mean over all tokens, in nats."""
-    return functional.cross_entropy(logits.flatten(0, -2), targets.flatten())
+    return kernels.cross_entropy(logits.flatten(0, -2), targets.flatten())
 
 
 @torch.inference_mode()

@@ -10,10 +10,10 @@ def reference(spikes: Tensor, weight: Tensor) -> Tensor:
     """``y = spikes W^T``: a linear map whose input is spikes, so that a backend may leave out what did not fire.
 
     Args:
-        spikes: [..., K] of 0 and 1.
+        spikes: [..., K] of 0 and 1, of any type.
         weight: [N, K].
 
     Returns:
         [..., N].
     """
-    return functional.linear(spikes, weight)
+    return functional.linear(spikes.to(weight.dtype), weight)

@@ -20,11 +20,14 @@ class Weights(NamedTuple):
     """A model of L blocks of N neurons, as the loop reads it. Matrices may be float32, bfloat16 (as uint16) or int8; scales are
     those of their outputs.
 
-    encoded [V, N]: what drives the first block, by token. dense [L, P, N4, 32], dense_scale [L, 32 P]: ``fc_in`` and the first
-    half of the gate in one matrix, packed. up, up_scale: the second half of the gate, packed, or empty. gate [L, N]: the gate's bias
-    (with an ``up``), or the gate itself. recurrent, recurrent_scale: [L, N, N] and [L, N], or empty. out, out_scale: the same
-    for ``fc_out``, presynaptic neuron first. decay, threshold, gain: [L, N]. readout, readout_scale: [P, N4, 32], packed, and
-    [32 P], times the learned scale of the logits.
+    encoded [V, N]: what drives the first block, by token.
+    dense [L, P, N4, 32], dense_scale [L, 32 P]: ``fc_in`` and the first half of the gate in one matrix, packed.
+    up, up_scale: the second half of the gate, packed, or empty.
+    gate [L, N]: the gate's bias (with an ``up``), or the gate itself.
+    recurrent [L, N, N], recurrent_scale [L, N]: presynaptic neuron first, or empty. out, out_scale: the same of ``fc_out``.
+    decay, threshold, gain: [L, N].
+    readout [P, N4, 32], readout_scale [32 P]: packed. logit_scale: the learned scale.
+    bound: of the membrane, 0 for none. boundary: the token that starts a document, -1 for none.
     """
 
     encoded: np.ndarray
