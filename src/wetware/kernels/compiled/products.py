@@ -27,7 +27,7 @@ def packed(weights: Tensor) -> np.ndarray:
 
 _tile8, _tile4, _tile2, _tile1 = (vectors.tile(rows) for rows in (8, 4, 2, 1))
 _add16, _add4, _add1 = (vectors.add_rows(width) for width in (16, 4, 1))
-_dot = vectors.dot()
+_dot, _number = vectors.dot(), vectors.as_float()
 TALL = vectors.ROWS
 
 
@@ -70,7 +70,7 @@ def add_events(ids, first, count, table, out):
     for rest in range(column, columns):
         total = np.float32(0.0)
         for event in range(first, first + count):
-            total += table[ids[event], rest]
+            total += _number(table[ids[event], rest])
         out[rest] = total
 
 
