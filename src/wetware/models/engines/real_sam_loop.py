@@ -142,7 +142,7 @@ def advance(weights, memory, room, tokens, first):
             for row in range(rows):
                 now, scale = room.current[row], weights.dense_scale[layer]
                 low = room.low[row]
-                for k in range(min(rank, now.shape[0] - size)):
+                for k in range(min(rank, scale.shape[0] - size)):  # the current may be wider than this product
                     low[k] = now[size + k] * scale[size + k]
             multiply(room.low, rows, weights.up[layer], room.gate)
         for row in range(rows):
