@@ -220,7 +220,7 @@ def open_gate(weights, room, layer, first, own, rows, low, high):
     scale = weights.dense_scale[layer]
     for row in range(rows):
         now, inner = room.current[first + row], room.low[own + row]
-        for k in range(min(inner.shape[0], now.shape[0] - size)):
+        for k in range(min(inner.shape[0], scale.shape[0] - size)):  # the current may be wider than this product
             inner[k] = now[size + k] * scale[size + k]
     last = min(high, weights.up.shape[1])
     multiply_part(room.low[own : own + rows], rows, weights.up[layer], room.gate[first : first + rows], low, last)

@@ -1,0 +1,81 @@
+"""Engines beyond the law (``tests/laws``): what the compiled one keeps of odd models, of weights in fewer bits and of its
+caller's options, that sessions are alone, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import wetware
+from wetware.config import with_
+from wetware.models.engines import WEIGHTS, engines
+from wetware.models.generation import Sampling, Session
+
+from ...laws.subjects import lively
+
+PLAIN, GREEDY = Sampling(temperature=0.7), Sampling(temperature=0.0)
+PROMPT = [0, 5, 9, 3, 61, 0, 7, 7, 2]
+
+
+def config(**changes):
+    """A tiny Real Sam with fields at these paths changed (``__`` for a dot)."""
+    made = wetware.tiny("real_sam")
+    for path, value in changes.items():
+        made = with_(made, path.replace("__", "."), value)
+    return made
+
+
+@pytest.fixture(scope="module")
+def model():
+    return lively(config())
+
+
+def session(name, model, sampling=PLAIN, seed=3, **keywords):
+    with engines.using(name):
+        return Session(model, sampling, seed, **keywords)
+
+
+def both(model, sampling=PLAIN, seed=3, **keywords):
+    """A session of each engine, the same prompt read."""
+    made = [session(name, model, sampling, seed, **keywords) for name in ("numba", "reference")]
+    for one in made:
+        one.read(PROMPT)
+    return made
+
+
+def assert_write_alike(model, sampling=PLAIN, count=12, **keywords):
+    mine, reference = both(model, sampling, **keywords)
+    torch.testing.assert_close(mine.logits, reference.logits, atol=1e-4, rtol=0)
+    assert mine.tokens(count).tolist() == reference.tokens(count).tolist()
+
+
+# ------------------------------------------------------------------------------------------------------------------ odd
+
+
+ODD = {
+    "width 27, gate as wide as a panel ends": {"width": 27, "block__gate__rank": 5, "encoder__bits": 64},
+    "width 40, rank 3, bits 33": {"width": 40, "block__gate__rank": 3, "encoder__bits": 33},
+    "width 1": {"width": 1, "encoder__bits": 1, "block__gate__rank": 1},
+    "two tokens": {"vocab_size": 2},
+    "no boundary": {"boundary": None},
+    "bound": {"block__neuron__reset__bound": 0.4},
+}
+
+
+@pytest.mark.parametrize("changes", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("weights", WEIGHTS)
+def test_odd_models(changes, weights):
+    model = lively(config(**changes))
+    prompt = [token % model.vocab_size for token in PROMPT]
+    made = [session(name, model, weights=weights) for name in ("numba", "reference")]
+    for one in made:
+        one.read(prompt)
+    torch.testing.assert_close(made[0].logits, made[1].logits, atol=1e-4, rtol=0)
+    assert made[0].tokens(8).tolist() == made[1].tokens(8).tolist()
+
+
+def test_nothing_beyond_the_gate_is_read():
+    """Rank 5 is stored as 8; what stands behind the fifth is of another matrix and may be no number (int8 read as floats)."""
+    for seed in range(6):
+        model = lively(config(width=27, block__gate__rank=5, encoder__bits=64), seed)
+        assert_write_alike(model, GREEDY, weights="int8")
