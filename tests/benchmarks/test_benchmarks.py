@@ -17,7 +17,7 @@ import wetware
 from wetware.data import Bytes, TextFiles
 from wetware.kernels import OPS, lif_scan
 from wetware.state import leaves
-from wetware.training import Run, Steps, Trainer, Training
+from wetware.training import Run, Steps, Trainer, Training, memory
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 LAYER = ["--size", "24", "--batch", "4", "--chunk", "16", "--rounds", "2", "--warmup", "1"]
@@ -31,6 +31,7 @@ def bench(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     yield importlib.import_module
     for name in [name for name, module in sys.modules.items() if Path(module_file(module)).parent == FOLDER]:
+    monkeypatch.setattr(memory, "keep_buffers", lambda: False)
         del sys.modules[name]
 
 
@@ -111,6 +112,18 @@ def test_short_gives_way_to_what_is_asked_for(bench):
 
 def test_peak_memory_is_of_the_contestant_alone(bench):
     """200 MB held here must not be seen there; 64 MiB allocated there must."""
+@pytest.mark.parametrize(
+    ("argv", "can", "kept"), [([], True, "kept"), ([], False, "fresh"), (["--fresh-buffers"], True, "fresh")]
+)
+def test_what_becomes_of_freed_buffers_is_recorded(bench, monkeypatch, capsys, argv, can, kept):
+    asked = []
+    monkeypatch.setattr(memory, "keep_buffers", lambda: asked.append(True) or can)
+    harness = bench("harness")
+    harness.parse(harness.options("", rounds=1), argv, {})
+    harness.report("nothing", argv, 1)
+    assert last_line(capsys.readouterr().out)["buffers"] == kept and bool(asked) is not bool(argv)
+
+
     here = torch.ones(50_000_000)
     memory = bench("harness").peak_memory(functools.partial, torch.ones, 64 * 2**18, steps=1)
     assert memory.peak - memory.before >= 60 * 2**20
@@ -123,6 +136,20 @@ def test_peak_memory_is_of_the_contestant_alone(bench):
 
 @pytest.mark.parametrize("spiking", [False, True])
 def test_lif_layer_reports_everybody(bench, capsys, spiking):
+def test_the_reference_is_plain_pytorch_throughout(bench, monkeypatch):
+    """Else a faster op would speed up what it is compared with."""
+
+    def loud(*_, **__):
+        pytest.fail("not plain PyTorch")
+
+    for name, op in OPS.items():
+        if name != "attention":
+            monkeypatch.setattr(op, "backends", {"loud": Backend("loud", loud, lambda *_, **__: None)})
+    training = bench("training")
+    run = training.Setting(16, 2, 50, 4, 16).sam()
+    training.Step(run.model.build(0), run, training.Text(training.Setting(16, 2, 50, 4, 16)), "reference")()
+
+
     assert bench("lif_layer").main([*LAYER, *(["--spiking-input"] if spiking else [])]) == 0
     printed = capsys.readouterr().out
     line = last_line(printed)
