@@ -16,6 +16,7 @@ import torch
 import wetware
 from wetware.data import Bytes, TextFiles
 from wetware.kernels import OPS, lif_scan
+from wetware.kernels.op import Backend
 from wetware.state import leaves
 from wetware.training import Run, Steps, Trainer, Training, memory
 
@@ -23,16 +24,16 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 LAYER = ["--size", "24", "--batch", "4", "--chunk", "16", "--rounds", "2", "--warmup", "1"]
 MODEL = ["--width", "16", "--depth", "2", "--vocabulary", "50", "--batch", "4", "--chunk", "16", "--rounds", "2"]
 PEERS = {"eager naive", "nn.RNN", "nn.GRU", "nn.LSTM", "floor, float32 products", "floor, bfloat16 products"}
-
 SNNTORCH = {"snntorch RLeaky", "snntorch RLeaky + Linear"}
+
 
 @pytest.fixture
 def bench(monkeypatch):
-    """Import a file of the folder as the script that runs there would."""
+    """Import a file of the folder as the script that runs there would. The C library of this process stays as it is."""
     monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(memory, "keep_buffers", lambda: False)
     yield importlib.import_module
     for name in [name for name, module in sys.modules.items() if Path(module_file(module)).parent == FOLDER]:
-    monkeypatch.setattr(memory, "keep_buffers", lambda: False)
         del sys.modules[name]
 
 
@@ -111,8 +112,6 @@ def test_short_gives_way_to_what_is_asked_for(bench):
         harness.parse(harness.options("", rounds=20), ["--rounds", "0"], {})
 
 
-def test_peak_memory_is_of_the_contestant_alone(bench):
-    """200 MB held here must not be seen there; 64 MiB allocated there must."""
 @pytest.mark.parametrize(
     ("argv", "can", "kept"), [([], True, "kept"), ([], False, "fresh"), (["--fresh-buffers"], True, "fresh")]
 )
@@ -125,6 +124,8 @@ def test_what_becomes_of_freed_buffers_is_recorded(bench, monkeypatch, capsys, a
     assert last_line(capsys.readouterr().out)["buffers"] == kept and bool(asked) is not bool(argv)
 
 
+def test_peak_memory_is_of_the_contestant_alone(bench):
+    """200 MB held here must not be seen there; 64 MiB allocated there must."""
     here = torch.ones(50_000_000)
     memory = bench("harness").peak_memory(functools.partial, torch.ones, 64 * 2**18, steps=1)
     assert memory.peak - memory.before >= 60 * 2**20
@@ -135,8 +136,6 @@ def test_what_becomes_of_freed_buffers_is_recorded(bench, monkeypatch, capsys, a
 # -------------------------------------------------------------------------------------------------------- the benchmarks
 
 
-@pytest.mark.parametrize("spiking", [False, True])
-def test_lif_layer_reports_everybody(bench, capsys, spiking):
 def test_the_reference_is_plain_pytorch_throughout(bench, monkeypatch):
     """Else a faster op would speed up what it is compared with."""
 
@@ -151,7 +150,9 @@ def test_the_reference_is_plain_pytorch_throughout(bench, monkeypatch):
     training.Step(run.model.build(0), run, training.Text(training.Setting(16, 2, 50, 4, 16)), "reference")()
 
 
-    assert bench("lif_layer").main([*LAYER, *(["--spiking-input"] if spiking else [])]) == 0
+@pytest.mark.parametrize("spiking", [False, True])
+def test_lif_layer_reports_everybody(bench, capsys, spiking):
+    assert bench("lif_layer").main([*LAYER, "--bfloat16", *(["--spiking-input"] if spiking else [])]) == 0
     printed = capsys.readouterr().out
     line = last_line(printed)
     results, missing = line["results"]["0.1"], line["missing"]["0.1"]
@@ -219,7 +220,6 @@ def test_the_naive_loop_is_the_same_layer(bench):
         torch.testing.assert_close(one, other)
 
 
-def test_training_reports_everybody(bench, capsys):
 def test_snntorch_as_in_its_tutorials_is_the_same_layer_and_learns_its_biases(bench):
     pytest.importorskip("snntorch")
     lif_layer = bench("lif_layer")
@@ -230,15 +230,14 @@ def test_snntorch_as_in_its_tutorials_is_the_same_layer_and_learns_its_biases(be
     assert len(tutorial.parameters) == 4 and all(parameter.grad is not None for parameter in tutorial.parameters)
 
 
-    assert bench("training").main([*MODEL, "--profile"]) == 0
+def test_training_reports_everybody(bench, capsys):
+    assert bench("training").main([*MODEL, "--profile", "--bfloat16"]) == 0
     printed = capsys.readouterr().out
     line = last_line(printed)
     results = line["results"]
-    assert set(results) | set(line["missing"]) == {f"real_sam, {name}" for name in lif_scan.names} | {
-        "gpt",
-        "nn.LSTM",
-        "nn.GRU",
-    }
+    plain = {f"real_sam, {name}" for name in lif_scan.names} | {"gpt"}
+    expected = plain | {f"{name}, bfloat16" for name in plain} | {"nn.LSTM", "nn.GRU"}
+    assert set(results) | set(line["missing"]) == expected
     assert set(line["ratios"]["real_sam, reference"]) == set(results) - {"real_sam, reference"}
     assert all(row["tokens_per_s"] > 0 and abs(sum(row["shares"].values()) - 1) < 0.01 for row in results.values())
     assert all(0.05 < rate < 0.2 for rate in results["real_sam, reference"]["firing"])
@@ -252,22 +251,21 @@ def test_peers_have_as_many_parameters(bench):
     large = training.Setting(1488, 4, 4096, 32, 64)
     with torch.device("meta"):
         assert abs(large.gpt().module().parameter_count() / large.parameters() - 1) < 0.02
-        for kind in (torch.nn.LSTM, torch.nn.GRU):
-            make = training.partial(training.RecurrentLM, kind, 2, 4096)
-            width = training.matched(make, large.parameters(), 8)
-            assert abs(make(width).parameter_count() / large.parameters() - 1) < 0.02
+        for kind in ("nn.LSTM", "nn.GRU"):
+            peer = training.recurrent_beside(large.sam().model, kind, seed=0)
+            assert abs(peer.parameter_count() / large.parameters() - 1) < 0.02
 
 
+@pytest.mark.parametrize("bfloat16", [False, True])
 @pytest.mark.parametrize("name", ["real_sam", "gpt"])
-def test_a_step_is_that_of_the_trainer(bench, tiny_text, tmp_path, name):
+def test_a_step_is_that_of_the_trainer(bench, tiny_text, tmp_path, name, bfloat16):
     """What is timed must be what training does: the same weights and state after three steps."""
     settings = Training(batch=4, chunk=16, limit=Steps(count=10), clip=0.1)
     corpus = TextFiles(path=str(tiny_text))
-    trainer = Trainer(
-        Run(model=wetware.tiny(name), corpus=corpus, tokenizer=Bytes(), training=settings), tmp_path / "run"
-    )
+    run = Run(model=wetware.tiny(name), corpus=corpus, tokenizer=Bytes(), training=settings)
+    trainer = Trainer(run, tmp_path / "run", bfloat16=bfloat16)
     chunks = iter([trainer.stream.at(step)[:2] for step in range(3)])
-    step = bench("training").Step(copy.deepcopy(trainer.model), trainer.run, lambda: next(chunks))
+    step = bench("training").Step(copy.deepcopy(trainer.model), trainer.run, lambda: next(chunks), bfloat16=bfloat16)
     for _ in range(3):
         step.learning = settings.schedule.factor(trainer.step, trainer.progress)
         trainer.update()
