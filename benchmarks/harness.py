@@ -257,14 +257,17 @@ def set_threads(threads: int) -> None:
 # --------------------------------------------------------------------------------------------------------------- results
 
 
-def show_table(title: str, timings: Mapping[str, Timing], columns: Mapping[str, Mapping[str, str]]) -> None:
-    """A line for each contestant: both clocks, then the further ``columns``, ``{heading: {contestant: text}}``."""
+def show_table(
+    title: str, timings: Mapping[str, Timing], columns: Mapping[str, Mapping[str, str]], unit: str = "ms"
+) -> None:
+    """A line for each contestant: both clocks in ``unit``, ms or us, then ``columns``, ``{heading: {contestant: text}}``."""
+    scale = {"ms": 1e3, "us": 1e6}[unit]
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("contestant", no_wrap=True)
-    for heading in ("wall ms", "min", "cpu ms", "min", *columns):
+    for heading in (f"wall {unit}", "min", f"cpu {unit}", "min", *columns):
         table.add_column(heading, justify="right")
     for name, timing in timings.items():
-        clocks = [1e3 * figure(clock) for clock in ("wall", "cpu") for figure in (timing.median, timing.least)]
+        clocks = [scale * figure(clock) for clock in ("wall", "cpu") for figure in (timing.median, timing.least)]
         extra = [column.get(name, "") for column in columns.values()]
         table.add_row(name, *(f"{value:.4g}" if value < 1e3 else f"{value:.0f}" for value in clocks), *extra)
     console().print(table)

@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import importlib
 import itertools
 import json
 import subprocess
@@ -25,20 +24,6 @@ LAYER = ["--size", "24", "--batch", "4", "--chunk", "16", "--rounds", "2", "--wa
 MODEL = ["--width", "16", "--depth", "2", "--vocabulary", "50", "--batch", "4", "--chunk", "16", "--rounds", "2"]
 PEERS = {"eager naive", "nn.RNN", "nn.GRU", "nn.LSTM", "floor, float32 products", "floor, bfloat16 products"}
 SNNTORCH = {"snntorch RLeaky", "snntorch RLeaky + Linear"}
-
-
-@pytest.fixture
-def bench(monkeypatch):
-    """Import a file of the folder as the script that runs there would. The C library of this process stays as it is."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    monkeypatch.setattr(memory, "keep_buffers", lambda: False)
-    yield importlib.import_module
-    for name in [name for name, module in sys.modules.items() if Path(module_file(module)).parent == FOLDER]:
-        del sys.modules[name]
-
-
-def module_file(module):
-    return getattr(module, "__file__", None) or "."
 
 
 def last_line(printed):
@@ -294,9 +279,12 @@ def test_a_step_moves_the_model_and_carries_its_state(bench):
         assert step.state is not state and all(parameter.grad is None for parameter in step.model.parameters())
 
 
-def test_generation_by_position_still_reports(bench, capsys):
+def test_generation_by_position_reports_both_engines(bench, capsys):
     assert bench("generation_by_position").main(["--short", "--rounds", "2", "--position", "20"]) == 0
-    assert set(last_line(capsys.readouterr().out)["results"]) == {"real_sam", "real_sam_small", "gpt_small, no window"}
+    results = last_line(capsys.readouterr().out)["results"]
+    ours = {"real_sam", "real_sam_small"}
+    assert set(results) == ours | {f"{name}, forward" for name in ours} | {"gpt_small, no window"}
+    assert all(row["state_ratio"] == 1 for name, row in results.items() if "sam" in name)
 
 
 # ------------------------------------------------------------------------------------------------------------ all of them
@@ -304,8 +292,8 @@ def test_generation_by_position_still_reports(bench, capsys):
 
 def test_all_finds_the_benchmarks_and_never_itself(bench):
     found = {path.stem for path in bench("all").benches(FOLDER)}
-    assert {"generation_by_position", "lif_layer", "training"} <= found
-    assert not found & {"all", "harness", "matching"}
+    assert {"generation", "generation_by_position", "lif_layer", "training"} <= found
+    assert not found & {"all", "agreement", "harness", "matching"}
 
 
 def test_all_goes_on_after_a_failure_and_says_so(bench, capfd, tmp_path):
