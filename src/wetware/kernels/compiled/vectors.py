@@ -320,3 +320,18 @@ def float_from_bits() -> Any:
         return types.float32(number), codegen
 
     return kernel
+
+
+def as_float() -> Any:
+    """One number as it is stored (see :class:`Storage`), as a float32."""
+
+    @intrinsic
+    def kernel(typingctx, number):
+        def codegen(context, builder, signature, values):
+            if str(signature.args[0]) == "uint16":
+                return builder.bitcast(builder.shl(builder.zext(values[0], INT), INT(16)), FLOAT)
+            return context.cast(builder, values[0], signature.args[0], types.float32)
+
+        return types.float32(number), codegen
+
+    return kernel
