@@ -267,7 +267,7 @@ def say(found: Agreement) -> None:
     """Whether the texts were the same, and where and why they parted."""
     what = f"{found.equal:,} of {found.compared:,} tokens equal"
     console().print(
-        f"engine and eager loop: {what}; {len(found.ties)} texts parted at a tie, {len(found.faults)} without"
+        f"engine and eager loop: {what}; texts that parted at a tie: {len(found.ties)}, without one: {len(found.faults)}"
     )
     for line in (*found.ties[:3], *found.faults):
         console().print(f"  {line}")
