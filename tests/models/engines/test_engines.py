@@ -3,6 +3,7 @@ caller's options, that sessions are alone, and what it refuses."""
 
 from __future__ import annotations
 
+import copy
 import threading
 
 import pytest
@@ -82,3 +83,40 @@ def test_nothing_beyond_the_gate_is_read():
     for seed in range(6):
         model = lively(config(width=27, block__gate__rank=5, encoder__bits=64), seed)
         assert_write_alike(model, GREEDY, weights="int8")
+
+
+# ------------------------------------------------------------------------------------------------------ caller's options
+
+
+SAMPLINGS = {
+    "greedy": GREEDY,
+    "plain": PLAIN,
+    "top-k": Sampling(temperature=0.7, top_k=5),
+    "top-p": Sampling(temperature=0.7, top_p=0.6),
+    "both": Sampling(temperature=1.2, top_k=9, top_p=0.7),
+    "both, all tokens kept": Sampling(temperature=1.2, top_k=67, top_p=0.3),
+    "penalty": Sampling(temperature=0.7, top_k=20, repetition_penalty=1.7),
+    "greedy, penalty": Sampling(temperature=0.0, repetition_penalty=3.0),
+    "the opposite of a penalty": Sampling(temperature=0.7, repetition_penalty=0.5),
+}
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+@pytest.mark.parametrize("batch", [1, 3, 9])
+def test_the_same_tokens_are_written(model, sampling, batch):
+    """From prompts with boundaries, and on through boundaries that are chosen: the table makes them likely."""
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        model.encoder.table[0] *= 3.0
+    prompts = torch.randint(0, 67, (batch, 11), generator=torch.Generator().manual_seed(batch))
+    prompts[-1, 4] = 0
+    written, seen = [], []
+    for name in ("numba", "reference"):
+        one = session(name, model, sampling, batch=batch)
+        one.read(prompts)
+        written.append(torch.cat([one.tokens(1), one.tokens(14)], 1))
+        seen.append(one.seen)
+    assert torch.equal(*written) and torch.equal(*seen)
+    assert written[0].shape == (batch, 15)
+    if batch == 9 and sampling.temperature > 0:
+        assert (written[0] == 0).any() and (written[0][:, 0] != written[0][0, 0]).any()

@@ -170,7 +170,8 @@ class RealSamEngine(Engine):
         from wetware.kernels.compiled import threads
 
         assert self._read, "nothing has been read yet"
-        if sampling.temperature > 0 and sampling.top_p < 1.0 and sampling.top_k is None:
+        everything = sampling.top_k is None or sampling.top_k >= self._vocab_size
+        if sampling.temperature > 0 and sampling.top_p < 1.0 and everything:
             # which tokens hold a share of the probability cannot be known without all of them
             return self._write_from_all(count, sampling, dice, seen, stop)
         written = np.zeros((self.batch, count), np.int64)
