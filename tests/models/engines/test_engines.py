@@ -120,3 +120,55 @@ def test_the_same_tokens_are_written(model, sampling, batch):
     assert written[0].shape == (batch, 15)
     if batch == 9 and sampling.temperature > 0:
         assert (written[0] == 0).any() and (written[0][:, 0] != written[0][0, 0]).any()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64 + 3])
+def test_any_seed(model, seed):
+    mine, reference = both(model, seed=seed)
+    assert mine.tokens(8).tolist() == reference.tokens(8).tolist()
+
+
+def test_sampling_may_change_on_the_way(model):
+    """Greedy choices use no dice, in either engine."""
+    texts = []
+    for one in both(model, GREEDY):
+        parts = [one.tokens(3)]
+        for sampling in (PLAIN, GREEDY, SAMPLINGS["top-p"], SAMPLINGS["top-k"]):
+            one.sampling = sampling
+            parts.append(one.tokens(5))
+        texts.append(torch.cat(parts, 1).tolist())
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("sampling", [PLAIN, SAMPLINGS["top-p"]], ids=["plain", "top-p"])
+def test_no_token_may_be_asked_for(model, sampling):
+    for one in both(model, sampling, batch=2):
+        before = one.logits.clone()
+        none = one.tokens(0)
+        assert none.shape == (2, 0) and none.dtype == torch.long and torch.equal(before, one.logits)
+
+
+@pytest.mark.parametrize("sampling", [PLAIN, SAMPLINGS["top-p"]], ids=["plain", "top-p"])
+def test_stop(model, sampling):
+    """A single text ends with the stop, which is taken in; several texts do not end before the count."""
+    text = session("numba", model, sampling)
+    text.read(PROMPT)
+    expected = text.tokens(12)[0].tolist()
+    stop = expected[6]
+    length = expected.index(stop) + 1
+    ends = both(model, sampling)
+    for one in ends:
+        assert one.tokens(12, stop)[0].tolist() == expected[:length]
+    assert [one.tokens(4)[0].tolist() for one in ends] == [expected[length : length + 4]] * 2
+    for one in both(model, sampling, batch=2):
+        assert one.tokens(12, stop).shape == (2, 12)
+
+
+def test_reading_in_pieces(model):
+    whole, pieces = (session("numba", model, batch=2) for _ in range(2))
+    prompt = torch.randint(0, 67, (2, 17), generator=torch.Generator().manual_seed(1))
+    whole.read(prompt)
+    for part in prompt.split((1, 7, 6, 3), 1):
+        pieces.read(part)
+    assert torch.equal(whole.logits, pieces.logits)
+    assert torch.equal(whole.tokens(5), pieces.tokens(5))

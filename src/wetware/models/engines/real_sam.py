@@ -183,7 +183,7 @@ class RealSamEngine(Engine):
             lambda first, last: done.append(self._loop.write(*arrays, *options, *numbers, first, last, written)),
             threads.shares(self.batch),
         )
-        dice.draws += done[0]
+        dice.draws += done[0] if sampling.temperature > 0 else 0  # the most likely token needs no noise
         return torch.from_numpy(written[:, : done[0]])
 
     def _write_from_all(self, count: int, sampling: Sampling, dice: Dice, seen: Tensor, stop: int | None) -> Tensor:
@@ -195,4 +195,4 @@ class RealSamEngine(Engine):
             written.append(token)
             if self.batch == 1 and stop is not None and int(token) == stop:
                 break
-        return torch.stack(written, 1)
+        return torch.stack(written, 1) if written else seen.new_zeros(self.batch, 0, dtype=torch.long)
