@@ -32,7 +32,8 @@ class Dice:
     """Noise for a batch of sequences, draw by draw.
 
     Args:
-        seed: the same seed gives the same noise on every machine; None takes one from the system.
+        seed: any whole number, of which 64 bits count; the same gives the same noise on every machine. None takes one from
+            the system.
     """
 
     def __init__(self, seed: int | None = None) -> None:
@@ -40,7 +41,7 @@ class Dice:
 
     def reseed(self, seed: int) -> None:
         """Begin again, with this seed."""
-        self.seed, self.draws = seed, 0
+        self.seed, self.draws = seed & _LONG, 0
 
     def key(self, row: int) -> int:
         """64 bits for the coming draw of one sequence."""

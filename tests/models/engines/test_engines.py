@@ -3,6 +3,8 @@ caller's options, that sessions are alone, and what it refuses."""
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 
@@ -79,3 +81,92 @@ def test_nothing_beyond_the_gate_is_read():
     for seed in range(6):
         model = lively(config(width=27, block__gate__rank=5, encoder__bits=64), seed)
         assert_write_alike(model, GREEDY, weights="int8")
+
+
+# ------------------------------------------------------------------------------------------------------ caller's options
+
+
+SAMPLINGS = {
+    "greedy": GREEDY,
+    "plain": PLAIN,
+    "top-k": Sampling(temperature=0.7, top_k=5),
+    "top-p": Sampling(temperature=0.7, top_p=0.6),
+    "both": Sampling(temperature=1.2, top_k=9, top_p=0.7),
+    "both, all tokens kept": Sampling(temperature=1.2, top_k=67, top_p=0.3),
+    "penalty": Sampling(temperature=0.7, top_k=20, repetition_penalty=1.7),
+    "greedy, penalty": Sampling(temperature=0.0, repetition_penalty=3.0),
+    "the opposite of a penalty": Sampling(temperature=0.7, repetition_penalty=0.5),
+}
+
+
+@pytest.mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)
+@pytest.mark.parametrize("batch", [1, 3, 9])
+def test_the_same_tokens_are_written(model, sampling, batch):
+    """From prompts with boundaries, and on through boundaries that are chosen: the table makes them likely."""
+    model = copy.deepcopy(model)
+    with torch.no_grad():
+        model.encoder.table[0] *= 3.0
+    prompts = torch.randint(0, 67, (batch, 11), generator=torch.Generator().manual_seed(batch))
+    prompts[-1, 4] = 0
+    written, seen = [], []
+    for name in ("numba", "reference"):
+        one = session(name, model, sampling, batch=batch)
+        one.read(prompts)
+        written.append(torch.cat([one.tokens(1), one.tokens(14)], 1))
+        seen.append(one.seen)
+    assert torch.equal(*written) and torch.equal(*seen)
+    assert written[0].shape == (batch, 15)
+    if batch == 9 and sampling.temperature > 0:
+        assert (written[0] == 0).any() and (written[0][:, 0] != written[0][0, 0]).any()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64 + 3])
+def test_any_seed(model, seed):
+    mine, reference = both(model, seed=seed)
+    assert mine.tokens(8).tolist() == reference.tokens(8).tolist()
+
+
+def test_sampling_may_change_on_the_way(model):
+    """Greedy choices use no dice, in either engine."""
+    texts = []
+    for one in both(model, GREEDY):
+        parts = [one.tokens(3)]
+        for sampling in (PLAIN, GREEDY, SAMPLINGS["top-p"], SAMPLINGS["top-k"]):
+            one.sampling = sampling
+            parts.append(one.tokens(5))
+        texts.append(torch.cat(parts, 1).tolist())
+    assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize("sampling", [PLAIN, SAMPLINGS["top-p"]], ids=["plain", "top-p"])
+def test_no_token_may_be_asked_for(model, sampling):
+    for one in both(model, sampling, batch=2):
+        before = one.logits.clone()
+        none = one.tokens(0)
+        assert none.shape == (2, 0) and none.dtype == torch.long and torch.equal(before, one.logits)
+
+
+@pytest.mark.parametrize("sampling", [PLAIN, SAMPLINGS["top-p"]], ids=["plain", "top-p"])
+def test_stop(model, sampling):
+    """A single text ends with the stop, which is taken in; several texts do not end before the count."""
+    text = session("numba", model, sampling)
+    text.read(PROMPT)
+    expected = text.tokens(12)[0].tolist()
+    stop = expected[6]
+    length = expected.index(stop) + 1
+    ends = both(model, sampling)
+    for one in ends:
+        assert one.tokens(12, stop)[0].tolist() == expected[:length]
+    assert [one.tokens(4)[0].tolist() for one in ends] == [expected[length : length + 4]] * 2
+    for one in both(model, sampling, batch=2):
+        assert one.tokens(12, stop).shape == (2, 12)
+
+
+def test_reading_in_pieces(model):
+    whole, pieces = (session("numba", model, batch=2) for _ in range(2))
+    prompt = torch.randint(0, 67, (2, 17), generator=torch.Generator().manual_seed(1))
+    whole.read(prompt)
+    for part in prompt.split((1, 7, 6, 3), 1):
+        pieces.read(part)
+    assert torch.equal(whole.logits, pieces.logits)
+    assert torch.equal(whole.tokens(5), pieces.tokens(5))

@@ -76,7 +76,7 @@ class ForwardEngine(Engine):
             written.append(token)
             if self.batch == 1 and stop is not None and int(token) == stop:
                 break
-        return torch.stack(written, 1)
+        return torch.stack(written, 1) if written else seen.new_zeros(self.batch, 0, dtype=torch.long)
 
 
 def quantised(weight: Tensor, weights: str) -> tuple[Tensor, Tensor]:

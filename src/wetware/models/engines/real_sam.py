@@ -238,7 +238,7 @@ class RealSamEngine(Engine):
         options = (sampling.repetition_penalty, sampling.temperature, sampling.top_k or 0, sampling.top_p)
         numbers = (np.uint64(dice.seed), np.uint64(dice.draws), -1 if stop is None else stop)
         done = self._run(count, self._loop.write, self._screen, seen.numpy(), *options, *numbers, written)
-        dice.draws += done
+        dice.draws += done if sampling.temperature > 0 else 0  # the most likely token needs no noise
         return torch.from_numpy(written[:, :done])
 
     def _write_from_all(self, count: int, sampling: Sampling, dice: Dice, seen: Tensor, stop: int | None) -> Tensor:
