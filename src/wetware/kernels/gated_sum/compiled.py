@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled import too_few_elements, why_not
 
 
 def refuses(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> str | None:
@@ -22,7 +22,7 @@ def refuses(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> str | No
             return f"needs float32, got {tensor.dtype}"
     if not x.shape == logits.shape == update.shape:
         return f"needs three tensors of one shape, got {list(x.shape)}, {list(logits.shape)}, {list(update.shape)}"
-    return None if x.numel() else "needs at least one element"
+    return too_few_elements(x.numel())
 
 
 def run(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> Tensor:

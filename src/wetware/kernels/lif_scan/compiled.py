@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled import too_few_rows, why_not
 from wetware.kernels.lif_scan.reference import LIFState
 
 
@@ -40,7 +40,7 @@ def refuses(
         return f"needs float32, got {other}"
     if not current.numel():
         return "needs at least one element"
-    return None
+    return None if recurrent is None else too_few_rows(current.shape[0] * current.shape[1], recurrent.numel())
 
 
 def run(

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled import too_few_rows, why_not
 
 
 def refuses(spikes: Tensor, weight: Tensor) -> str | None:
@@ -25,7 +25,9 @@ def refuses(spikes: Tensor, weight: Tensor) -> str | None:
             return f"needs tensors on the CPU, got {tensor.device.type}"
         if tensor.dtype != torch.float32:
             return f"needs float32, got {tensor.dtype}"
-    return None if spikes.numel() else "needs at least one element"
+    if not spikes.numel():
+        return "needs at least one element"
+    return too_few_rows(spikes.numel() // spikes.shape[-1], weight.numel())
 
 
 def run(spikes: Tensor, weight: Tensor) -> Tensor:

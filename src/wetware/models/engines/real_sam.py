@@ -250,4 +250,4 @@ class RealSamEngine(Engine):
             written.append(token)
             if self.batch == 1 and stop is not None and int(token) == stop:
                 break
-        return torch.stack(written, 1)
+        return torch.stack(written, 1) if written else seen.new_zeros(self.batch, 0, dtype=torch.long)
