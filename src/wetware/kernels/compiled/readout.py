@@ -171,7 +171,10 @@ def _largest(values, count, k):
 
 @jit
 def _among(screen, features, seen, penalty, temperature, top_k, top_p, key, scores, highest, bounds):
-    """The same, among the ``top_k`` largest logits only, and of these the smallest set that holds ``top_p``."""
+    """The same, among the ``top_k`` largest logits only, and of these the smallest set that holds ``top_p``.
+
+    A logit that is no number is below nothing: it stays, so that there is always some token to choose.
+    """
     rows, blocks = screen.table.shape[0], highest.shape[0]
     least = -np.inf
     if top_k <= blocks:  # that many blocks hold a token as large as this
@@ -183,7 +186,7 @@ def _among(screen, features, seen, penalty, temperature, top_k, top_p, key, scor
             continue
         for row in range(min(BLOCK, rows - block * BLOCK)):
             score = scores[block, row]
-            if score + bounds[block] >= least:
+            if not (score + bounds[block] < least):
                 tokens[count], lows[count], highs[count] = (
                     block * BLOCK + row,
                     score - bounds[block],
@@ -193,14 +196,14 @@ def _among(screen, features, seen, penalty, temperature, top_k, top_p, key, scor
     least = _largest(lows, count, top_k)
     kept, logits = 0, np.empty(count)
     for index in range(count):
-        if highs[index] >= least:
+        if not (highs[index] < least):
             tokens[kept] = tokens[index]
             logits[kept] = exact(screen, features, tokens[index], seen, penalty)
             kept += 1
     least = _largest(logits, kept, top_k)
     count = 0
     for index in range(kept):
-        if logits[index] >= least:
+        if not (logits[index] < least):
             tokens[count], logits[count] = tokens[index], logits[index]
             count += 1
     order = np.argsort(-logits[:count], kind="mergesort")
