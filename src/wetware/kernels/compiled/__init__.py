@@ -16,11 +16,11 @@ HOW = f"sums over spikes up to {SWITCH:.0%} firing, dense products above"
 
 
 FEW_ROWS, FEW_ELEMENTS = 16, 8192
-"""Below these, arguments are made ready for compiled code in more time than they take elsewhere (measured, one token at a time)."""
+"""Below these, making arguments ready for compiled code takes longer than computing elsewhere (measured, token by token)."""
 
 
 def too_few_rows(rows: int, weights: int) -> str | None:
-    """A reason to refuse, when ``rows`` vectors meet a matrix of ``weights`` numbers that would first have to be laid out anew."""
+    """A reason to refuse, when ``rows`` vectors meet a matrix of ``weights`` numbers that would have to be laid out anew."""
     if rows < FEW_ROWS and weights >= 2 * FEW_ELEMENTS:
         return f"{rows} tokens are too few to pay for laying out {weights} weights"
     return None
