@@ -9,7 +9,7 @@ help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## set up, then show wetware at work
-	@$(BOOTSTRAP) -- wetware demo
+	@$(BOOTSTRAP) --extras fast -- wetware demo
 
 test: ## set up, then lint, formatting, types and tests
 	@$(BOOTSTRAP) --extras dev -- python tools/check.py

@@ -6,6 +6,10 @@ is therefore timed in one process, round by round, and the order changes at ever
 Two clocks are read. *Wall* is what one waits. *CPU* is the time all threads of this process spent: with one thread it is what
 an idle machine's wall clock would show, whatever else runs; with more it also counts threads that spin while they wait, so
 ratios are made from wall times there. Medians are compared; the minimum beside each shows how noisy the run was.
+
+Buffers that are freed stay with the process where the C library can be told so, for all contestants alike, as they do in the
+commands that train: a fresh buffer of 32 MB costs eight thousand interrupts, which would be charged to whoever asks for it.
+``--fresh-buffers`` leaves the C library as it is.
 """
 
 from __future__ import annotations
@@ -30,10 +34,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from wetware.training import memory
+
 Contestant = Callable[[], None]
 LOAD = os.getloadavg()[0] if hasattr(os, "getloadavg") else None  # of the last minute, before this process adds to it
 # Variables that move the figures; whichever is set is part of the result.
 INFLUENTIAL = ("MALLOC_", "GLIBC_TUNABLES", "THP_MEM_ALLOC", "LD_PRELOAD", "OMP_", "KMP_", "GOMP_", "MKL_", "NUMBA_")
+KEPT, FRESH = "kept", "fresh"
+_buffers = FRESH  # what becomes of freed buffers in this process
 
 
 class Timing(NamedTuple):
@@ -156,10 +164,11 @@ class Memory(NamedTuple):
 
 def peak_memory(build: Callable[..., Contestant], *arguments: Any, steps: int = 3, threads: int = 1) -> Memory:
     """Peak memory of ``steps`` runs of ``build(*arguments)`` in a process of its own, started afresh: what others have
-    allocated and given back would otherwise hide it. ``build`` stands at the top of a module, for it is found by name."""
+    allocated and given back would otherwise hide it. ``build`` stands at the top of a module, for it is found by name.
+    Buffers are kept there if they are kept here."""
     here, there = multiprocessing.get_context("spawn").Pipe(duplex=False)
     child = multiprocessing.get_context("spawn").Process(
-        target=_child, args=(there, build, arguments, steps, threads), daemon=True
+        target=_child, args=(there, build, arguments, steps, threads, _buffers == KEPT), daemon=True
     )
     child.start()
     there.close()
@@ -171,8 +180,10 @@ def peak_memory(build: Callable[..., Contestant], *arguments: Any, steps: int = 
         child.join()
 
 
-def _child(pipe: Any, build: Callable[..., Contestant], arguments: tuple, steps: int, threads: int) -> None:
+def _child(pipe: Any, build: Callable[..., Contestant], arguments: tuple, steps: int, threads: int, keep: bool) -> None:
     set_threads(threads)
+    if keep:
+        memory.keep_buffers()
     before = peak_resident()
     run = build(*arguments)
     for _ in range(steps):
@@ -206,16 +217,24 @@ def options(about: str | None, rounds: int) -> argparse.ArgumentParser:
     made.add_argument("--rounds", type=positive, default=rounds, help=f"timed rounds (default: {rounds})")
     made.add_argument("--threads", type=positive, default=1, help="threads of PyTorch and Numba (default: 1)")
     made.add_argument("--short", action="store_true", help="a small set, in seconds; what else is given still holds")
+    made.add_argument(
+        "--fresh-buffers",
+        action="store_true",
+        help="let the C library give freed buffers back to the system, as it does",
+    )
     return made
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None, short: dict[str, Any]) -> argparse.Namespace:
-    """The arguments given, with ``short`` as the defaults of ``--short``; sets the number of threads."""
+    """The arguments given, with ``short`` as the defaults of ``--short``; sets the number of threads, and what becomes of freed
+    buffers."""
+    global _buffers
     given = parser.parse_args(argv)
     if given.short:
         parser.set_defaults(**short)
         given = parser.parse_args(argv)
     set_threads(given.threads)
+    _buffers = FRESH if given.fresh_buffers or not memory.keep_buffers() else KEPT
     return given
 
 
@@ -238,14 +257,17 @@ def set_threads(threads: int) -> None:
 # --------------------------------------------------------------------------------------------------------------- results
 
 
-def show_table(title: str, timings: Mapping[str, Timing], columns: Mapping[str, Mapping[str, str]]) -> None:
-    """A line for each contestant: both clocks, then the further ``columns``, ``{heading: {contestant: text}}``."""
+def show_table(
+    title: str, timings: Mapping[str, Timing], columns: Mapping[str, Mapping[str, str]], unit: str = "ms"
+) -> None:
+    """A line for each contestant: both clocks in ``unit``, ms or us, then ``columns``, ``{heading: {contestant: text}}``."""
+    scale = {"ms": 1e3, "us": 1e6}[unit]
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("contestant", no_wrap=True)
-    for heading in ("wall ms", "min", "cpu ms", "min", *columns):
+    for heading in (f"wall {unit}", "min", f"cpu {unit}", "min", *columns):
         table.add_column(heading, justify="right")
     for name, timing in timings.items():
-        clocks = [1e3 * figure(clock) for clock in ("wall", "cpu") for figure in (timing.median, timing.least)]
+        clocks = [scale * figure(clock) for clock in ("wall", "cpu") for figure in (timing.median, timing.least)]
         extra = [column.get(name, "") for column in columns.values()]
         table.add_row(name, *(f"{value:.4g}" if value < 1e3 else f"{value:.0f}" for value in clocks), *extra)
     console().print(table)
@@ -279,6 +301,7 @@ def report(name: str, argv: Sequence[str] | None, threads: int, **findings: Any)
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "load_before": LOAD,
+        "buffers": _buffers,
         "environment": {key: value for key, value in sorted(os.environ.items()) if key.startswith(INFLUENTIAL)},
         **findings,
     }

@@ -4,7 +4,9 @@ Forward and backward of one layer, input weights included, from a leaf without g
 
 - every backend of ``wetware.kernels.lif_scan``, the input weights applied in one product before it. Decays and thresholds get
   their gradients, as they do in the models;
+- with ``--bfloat16``, the backend that ``lif_scan`` picks once more, the input product under bfloat16 autocast, as in training;
 - ``snntorch.RLeaky`` at its cheapest: nothing learned but the weights, no bias, the input weights in one product too;
+- ``snntorch.RLeaky`` as its tutorials write it: an ``nn.Linear`` called at every step, biases there and in the recurrence;
 - eager naive: the step loop as one would write it first, decay and threshold constant;
 - ``nn.RNN`` (tanh), ``nn.GRU`` and ``nn.LSTM`` of the same width: 1, 3 and 4 times the products;
 - the floor: the layer's matrix products and nothing else, into memory that is there already. A dense layer cannot be faster;
@@ -13,7 +15,7 @@ Forward and backward of one layer, input weights included, from a leaf without g
 All spiking layers have the same weights, a decay of 0.9 and a threshold of 1; the input weights are scaled until ``lif_scan``
 fires at the rate asked for. snnTorch takes the whole threshold off one step later, so it fires a little less.
 
-    python benchmarks/lif_layer.py [--size 512] [--rates 0.1 | --all-rates] [--spiking-input] [--threads 1] [--short]
+    python benchmarks/lif_layer.py [--size 512] [--rates 0.1 | --all-rates] [--spiking-input] [--bfloat16] [--short]
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ DECAY, THRESHOLD = 0.9, 1.0
 RATES = (0.02, 0.05, 0.1, 0.2, 0.4)
 TOLERANCE = 0.1  # of the rate asked for
 SLOPE = LIF().surrogate.slope
-SNNTORCH = "snntorch RLeaky"
+SNNTORCH, SNNTORCH_LINEAR = "snntorch RLeaky", "snntorch RLeaky + Linear"
 INSTALL = "snntorch is not installed (get it with: pip install snntorch, or tools/bootstrap.py --extras bench)"
 
 
@@ -147,9 +149,9 @@ def entry(
     return Entry(step, parameters, forward if spiking else None)
 
 
-def wetware_layer(name: str, given: Layer) -> Entry:
+def wetware_layer(name: str, given: Layer, bfloat16: bool = False) -> Entry:
     """``lif_scan`` by one backend. Where a spiking layer is below, its spikes go through ``spike_linear`` if there is one; the
-    reference is plain PyTorch throughout."""
+    reference is plain PyTorch throughout. ``bfloat16`` is for the input product: neurons are float32 always."""
     w_in, w_rec = given.weights()
     inputs, upstream = (x.transpose(0, 1).contiguous() for x in (given.inputs, given.upstream))
     (_, *positional), keywords = arguments(given, inputs, w_rec, True)
@@ -158,18 +160,20 @@ def wetware_layer(name: str, given: Layer) -> Entry:
         projection = OPS.get("spike_linear", projection)
 
     def forward() -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+            current = projection(inputs, w_in)
         with lif_scan.using(name):
-            return lif_scan(projection(inputs, w_in), *positional, **keywords)[0]
+            return lif_scan(current.float(), *positional, **keywords)[0]
 
     return entry((w_in, w_rec, *positional[1:3]), forward, upstream)
 
 
-def snntorch_layer(given: Layer) -> Entry:
-    """Raises ImportError when snnTorch is missing."""
+def rleaky(given: Layer, bias: bool) -> nn.Module:
+    """snnTorch's neuron with the layer's recurrent weights; a bias starts at zero, so that it moves no spike.
+    Raises ImportError when snnTorch is missing."""
     import snntorch
     from snntorch.surrogate import fast_sigmoid
 
-    w_in, _ = given.weights()
     neuron = snntorch.RLeaky(
         beta=DECAY,
         linear_features=given.size,
@@ -177,8 +181,21 @@ def snntorch_layer(given: Layer) -> Entry:
         spike_grad=fast_sigmoid(slope=SLOPE),
         reset_mechanism="subtract",
     )
-    neuron.recurrent = nn.Linear(given.size, given.size, bias=False)
-    neuron.recurrent.weight.data.copy_(given.w_rec.T)
+    neuron.recurrent = linear(given.w_rec.T, bias)
+    return neuron
+
+
+def linear(weight: Tensor, bias: bool) -> nn.Linear:
+    module = nn.Linear(weight.shape[1], weight.shape[0], bias)
+    module.weight.data.copy_(weight)
+    if bias:
+        module.bias.data.zero_()
+    return module
+
+
+def snntorch_layer(given: Layer) -> Entry:
+    """At its cheapest."""
+    neuron, (w_in, _) = rleaky(given, bias=False), given.weights()
 
     def forward() -> Tensor:
         spikes = membrane = torch.zeros(given.inputs.shape[1], given.size)
@@ -189,6 +206,21 @@ def snntorch_layer(given: Layer) -> Entry:
         return torch.stack(out)
 
     return entry((w_in, *neuron.parameters()), forward, given.upstream)
+
+
+def snntorch_linear_layer(given: Layer) -> Entry:
+    """As the tutorials write it."""
+    neuron, project = rleaky(given, bias=True), linear(given.w_in, bias=True)
+
+    def forward() -> Tensor:
+        spikes = membrane = torch.zeros(given.inputs.shape[1], given.size)
+        out = []
+        for now in given.inputs.unbind(0):
+            spikes, membrane = neuron(project(now), spikes, membrane)
+            out.append(spikes)
+        return torch.stack(out)
+
+    return entry((*project.parameters(), *neuron.parameters()), forward, given.upstream)
 
 
 class Spike(torch.autograd.Function):
@@ -247,18 +279,23 @@ def floor(given: Layer, dtype: torch.dtype) -> Entry:
     return Entry(step)
 
 
-def lineup(given: Layer) -> tuple[dict[str, Entry], dict[str, str]]:
-    """All contestants that can take part, and why the others cannot."""
-    entries, missing = {}, {}
+def lineup(given: Layer, bfloat16: bool = False) -> tuple[dict[str, Entry], dict[str, str]]:
+    """All contestants that can take part, and why the others cannot; ``bfloat16`` asks for one more of ours."""
+    entries: dict[str, Entry] = {}
+    missing: dict[str, str] = {}
     for name in lif_scan.names:
         if reason := refusal(name, given):
             missing[f"wetware {name}"] = reason
         else:
             entries[f"wetware {name}"] = wetware_layer(name, given)
-    try:
-        entries[SNNTORCH] = snntorch_layer(given)
-    except ImportError:
-        missing[SNNTORCH] = INSTALL
+    if bfloat16:
+        fastest = next(name for name in lif_scan.names if f"wetware {name}" in entries)
+        entries[f"wetware {fastest}, bfloat16 input product"] = wetware_layer(fastest, given, True)
+    for name, build in ((SNNTORCH, snntorch_layer), (SNNTORCH_LINEAR, snntorch_linear_layer)):
+        try:
+            entries[name] = build(given)
+        except ImportError:
+            missing[name] = INSTALL
     entries["eager naive"] = naive_layer(given)
     for kind in (nn.RNN, nn.GRU, nn.LSTM):
         entries[f"nn.{kind.__name__}"] = torch_layer(kind, given)
@@ -278,7 +315,7 @@ def firing(entries: dict[str, Entry]) -> dict[str, float]:
 def measure(rate: float, given: argparse.Namespace) -> dict[str, Any]:
     """All contestants at one rate; prints their table."""
     built = layer(given.size, given.batch, given.chunk, rate, given.spiking_input)
-    entries, missing = lineup(built)
+    entries, missing = lineup(built, given.bfloat16)
     rates = firing(entries)
     steps = {name: one.step for name, one in entries.items()}
     timings = interleaved(steps, given.rounds, given.warmup, f"firing at {rate:.0%}")
@@ -309,12 +346,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--rates", default="0.1", help="firing rates, as in 0.02,0.1 (default: 0.1)")
     parser.add_argument("--all-rates", action="store_true", help=f"the rates {', '.join(map(str, RATES))}")
     parser.add_argument("--spiking-input", action="store_true", help="the input is spikes, at the same rate")
+    parser.add_argument("--bfloat16", action="store_true", help="also the input product in bfloat16, as in training")
     given = parse(parser, argv, {"rounds": 5, "warmup": 1})
     rates = RATES if given.all_rates else tuple(float(text) for text in given.rates.split(","))
     clock = clock_for(given.threads)
     console().print(f"ratios of median {clock} times, threads: {given.threads}; above 1, wetware's backend is faster")
     found = {str(rate): measure(rate, given) for rate in rates}
-    shape = {name: getattr(given, name) for name in ("size", "batch", "chunk", "rounds", "spiking_input")}
+    shape = {name: getattr(given, name) for name in ("size", "batch", "chunk", "rounds", "spiking_input", "bfloat16")}
     parts = {part: {rate: row[part] for rate, row in found.items()} for part in ("results", "ratios", "missing")}
     report("lif_layer", argv, given.threads, clock=clock, **shape, **parts)
     return 0

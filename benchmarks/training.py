@@ -5,12 +5,13 @@ backward, the norm of the gradients, clipping, the optimizer, stress. Contestant
 
 - Real Sam with each backend of ``lif_scan``; ``reference`` is plain eager PyTorch, the loop that everything is held against;
 - the transformer of the recipe ``gpt``, and, at other sizes than the recipe's, one as deep of the width that fits;
-- language models of two ``nn.LSTM`` or ``nn.GRU`` layers with a tied readout, of the width that fits.
+- language models of two ``nn.LSTM`` or ``nn.GRU`` layers with a tied readout, of the width that fits;
+- with ``--bfloat16``, Real Sam and the transformer again with forward and loss under bfloat16 autocast, as ``Trainer`` has it.
 
 Real Sam is calibrated to 10 % firing first and learns a hundredth as fast as in training, so that it stays there while it is
 timed. Tokens are drawn from a Zipf-like distribution, with a document boundary every 2,000 or so.
 
-    python benchmarks/training.py [--model spikewhale-size] [--memory] [--profile] [--threads 1] [--short]
+    python benchmarks/training.py [--model spikewhale-size] [--bfloat16] [--memory] [--profile] [--threads 1] [--short]
 """
 
 from __future__ import annotations
@@ -20,14 +21,11 @@ import itertools
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-import wetware
 from harness import (
     Timing,
     clock_for,
@@ -42,55 +40,26 @@ from harness import (
     say_missing,
     show_table,
 )
-from matching import RecurrentLM, matched
+from matching import BOUNDARY, SIZES, Setting, eager, recurrent_beside
 from wetware.kernels import Refused, lif_scan
-from wetware.models import LanguageModel, RealSam
+from wetware.models import LanguageModel
 from wetware.modulation import NEUTRAL, ConstantStress, Signals
 from wetware.state import detach
 from wetware.training import Run, cross_entropy
 from wetware.training.optimizers import gradient_norm, scale_gradients
 
-BOUNDARY, DOCUMENT = 0, 2000  # the token that starts a document, and how many tokens one has
+DOCUMENT = 2000  # tokens that a document has
 FIRING = 0.10
 LEARNING = 0.01  # of the recipe's rates
-SAM = "real_sam"
-# The sizes by name: width, depth; the vocabulary is that of the recipe.
-SIZES = {"real_sam": (512, 6), "spikewhale-size": (1488, 4)}
+SAM, BFLOAT16 = "real_sam", ", bfloat16"
 PHASES = ("forward", "backward", "optimizer")
 
 
-class Setting(NamedTuple):
-    """What is trained on what."""
-
-    width: int
-    depth: int
-    vocabulary: int
-    batch: int
-    chunk: int
-
-    def sam(self) -> Run:
-        run = wetware.recipe("real_sam").fitted(self.vocabulary, BOUNDARY)
-        assert isinstance(run.model, RealSam)
-        training = replace(run.training, batch=self.batch, chunk=self.chunk)
-        return replace(run, model=replace(run.model, width=self.width, depth=self.depth), training=training)
-
-    def gpt(self) -> wetware.ModelConfig:
-        """The recipe as it is where it is made for this size, else the width that has the nearest number of parameters."""
-        model = replace(wetware.recipe("gpt").model, vocab_size=self.vocabulary, boundary=BOUNDARY)
-        if self.sam().model == wetware.recipe("real_sam").fitted(wetware.GPT().vocab_size, BOUNDARY).model:
-            return model
-        step = 2 * model.attention.heads
-        width = matched(lambda width: replace(model, width=width, depth=self.depth).module(), self.parameters(), step)
-        return replace(model, width=width, depth=self.depth)
-
-    def parameters(self) -> int:
-        with torch.device("meta"):
-            return self.sam().model.module().parameter_count()
-
-
 def using(backend: str | None) -> AbstractContextManager[None]:
-    """Run this backend of ``lif_scan``; None leaves the choice to it."""
-    return nullcontext() if backend is None else lif_scan.using(backend)
+    """Run this backend of ``lif_scan``, and with ``reference`` that of every op; None leaves the choice to them."""
+    if backend is None:
+        return nullcontext()
+    return eager() if backend == "reference" else lif_scan.using(backend)
 
 
 class Text:
@@ -114,23 +83,31 @@ class Text:
 class Step:
     """One training step of a model, state carried from call to call, with the seconds of each phase."""
 
-    def __init__(self, model: LanguageModel, run: Run, text: Text, backend: str | None = None) -> None:
+    def __init__(
+        self, model: LanguageModel, run: Run, text: Text, backend: str | None = None, bfloat16: bool = False
+    ) -> None:
         self.model, self.text, self.backend, self.clip = model, text, backend, run.training.clip
+        self.bfloat16 = bfloat16
         self.learning, self.optimizers = LEARNING, run.training.optimizer.build(model)
         self.stress = (model.stress_source() or ConstantStress(value=NEUTRAL.stress)).build()
         self.state = model.init_state(run.training.batch)
         self.phases: list[tuple[float, ...]] = []
         self.rates: list[list[float]] = []
 
-    def forward(self, inputs: Tensor) -> Any:
-        with using(self.backend):
-            return self.model(inputs, self.state, signals=Signals(stress=self.stress.value))
+    def forward(self, inputs: Tensor, targets: Tensor) -> tuple[Any, Tensor]:
+        """What the model says, and its cross-entropy."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
+            output = self.model(inputs, self.state, signals=Signals(stress=self.stress.value))
+            return output, cross_entropy(output.logits, targets)
 
     def __call__(self) -> None:
+        with using(self.backend):
+            self.update()
+
+    def update(self) -> None:
         inputs, targets = self.text()
         clocks = [time.perf_counter()]
-        output = self.forward(inputs)
-        entropy = cross_entropy(output.logits, targets)
+        output, entropy = self.forward(inputs, targets)
         total = entropy + sum(output.losses.values())
         clocks.append(time.perf_counter())
         total.backward()
@@ -155,33 +132,32 @@ class Step:
 # ----------------------------------------------------------------------------------------------------------- contestants
 
 
-def names() -> list[str]:
-    return [*(f"{SAM}, {name}" for name in lif_scan.names), "gpt", "nn.LSTM", "nn.GRU"]
+def names(bfloat16: bool = False) -> list[str]:
+    found = [*(f"{SAM}, {name}" for name in lif_scan.names), "gpt"]
+    return [*found, *(name + BFLOAT16 for name in found if bfloat16), "nn.LSTM", "nn.GRU"]
 
 
 def build_step(setting: Setting, name: str) -> Step:
     """A contestant, by name; ``real_sam`` alone runs the backend that ``lif_scan`` picks. Raises Refused when the backend
     that is named does not take the model's layers."""
     run, text = setting.sam(), Text(setting)
+    name, bfloat16 = name.removesuffix(BFLOAT16), name.endswith(BFLOAT16)
     if name == "gpt":
-        return Step(setting.gpt().build(run.seed), run, text)
+        return Step(setting.gpt().build(run.seed), run, text, bfloat16=bfloat16)
     if name.startswith("nn."):
-        kind = getattr(nn, name.removeprefix("nn."))
-        make = partial(RecurrentLM, kind, 2, setting.vocabulary)
-        torch.manual_seed(run.seed)
-        return Step(make(matched(make, setting.parameters(), 8)), run, text)
+        return Step(recurrent_beside(run.model, name, run.seed), run, text)
     backend = None if name == SAM else name.removeprefix(f"{SAM}, ")
     model = run.model.build(run.seed)
     with using(backend), torch.no_grad():
         model(text.chunks[0][0][:1, :1])  # a backend that refuses does so before the long calibration
     model.calibrate(text.chunks[0][0], FIRING)
-    return Step(model, run, text, backend)
+    return Step(model, run, text, backend, bfloat16)
 
 
-def lineup(setting: Setting) -> tuple[dict[str, Step], dict[str, str]]:
+def lineup(setting: Setting, bfloat16: bool = False) -> tuple[dict[str, Step], dict[str, str]]:
     """All contestants that can take part, and why the others cannot."""
     steps, missing = {}, {}
-    for name in names():
+    for name in names(bfloat16):
         try:
             steps[name] = build_step(setting, name)
         except Refused as refusal:
@@ -245,6 +221,7 @@ def arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Setting]:
     parser.add_argument("--batch", type=positive, default=32)
     parser.add_argument("--chunk", type=positive, default=64)
     parser.add_argument("--warmup", type=positive, default=3)
+    parser.add_argument("--bfloat16", action="store_true", help="also with products in bfloat16")
     parser.add_argument(
         "--memory", action="store_true", help="also peak memory, each contestant in a process of its own"
     )
@@ -257,7 +234,7 @@ def arguments(argv: Sequence[str] | None) -> tuple[argparse.Namespace, Setting]:
 def main(argv: Sequence[str] | None = None) -> int:
     given, setting = arguments(argv)
     clock = clock_for(given.threads)
-    steps, missing = lineup(setting)
+    steps, missing = lineup(setting, given.bfloat16)
     # The transformer's cache grows until its window is full: only then is a step the step of a long run.
     window = setting.gpt().attention.window or 0
     timings = interleaved(steps, given.rounds, max(given.warmup, window // given.chunk + 1), "training steps")

@@ -2,7 +2,6 @@
 
 import copy
 import functools
-import importlib
 import itertools
 import json
 import subprocess
@@ -16,26 +15,15 @@ import torch
 import wetware
 from wetware.data import Bytes, TextFiles
 from wetware.kernels import OPS, lif_scan
+from wetware.kernels.op import Backend
 from wetware.state import leaves
-from wetware.training import Run, Steps, Trainer, Training
+from wetware.training import Run, Steps, Trainer, Training, memory
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 LAYER = ["--size", "24", "--batch", "4", "--chunk", "16", "--rounds", "2", "--warmup", "1"]
 MODEL = ["--width", "16", "--depth", "2", "--vocabulary", "50", "--batch", "4", "--chunk", "16", "--rounds", "2"]
 PEERS = {"eager naive", "nn.RNN", "nn.GRU", "nn.LSTM", "floor, float32 products", "floor, bfloat16 products"}
-
-
-@pytest.fixture
-def bench(monkeypatch):
-    """Import a file of the folder as the script that runs there would."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    yield importlib.import_module
-    for name in [name for name, module in sys.modules.items() if Path(module_file(module)).parent == FOLDER]:
-        del sys.modules[name]
-
-
-def module_file(module):
-    return getattr(module, "__file__", None) or "."
+SNNTORCH = {"snntorch RLeaky", "snntorch RLeaky + Linear"}
 
 
 def last_line(printed):
@@ -109,6 +97,18 @@ def test_short_gives_way_to_what_is_asked_for(bench):
         harness.parse(harness.options("", rounds=20), ["--rounds", "0"], {})
 
 
+@pytest.mark.parametrize(
+    ("argv", "can", "kept"), [([], True, "kept"), ([], False, "fresh"), (["--fresh-buffers"], True, "fresh")]
+)
+def test_what_becomes_of_freed_buffers_is_recorded(bench, monkeypatch, capsys, argv, can, kept):
+    asked = []
+    monkeypatch.setattr(memory, "keep_buffers", lambda: asked.append(True) or can)
+    harness = bench("harness")
+    harness.parse(harness.options("", rounds=1), argv, {})
+    harness.report("nothing", argv, 1)
+    assert last_line(capsys.readouterr().out)["buffers"] == kept and bool(asked) is not bool(argv)
+
+
 def test_peak_memory_is_of_the_contestant_alone(bench):
     """200 MB held here must not be seen there; 64 MiB allocated there must."""
     here = torch.ones(50_000_000)
@@ -121,14 +121,29 @@ def test_peak_memory_is_of_the_contestant_alone(bench):
 # -------------------------------------------------------------------------------------------------------- the benchmarks
 
 
+def test_the_reference_is_plain_pytorch_throughout(bench, monkeypatch):
+    """Else a faster op would speed up what it is compared with."""
+
+    def loud(*_, **__):
+        pytest.fail("not plain PyTorch")
+
+    for name, op in OPS.items():
+        if name != "attention":
+            monkeypatch.setattr(op, "backends", {"loud": Backend("loud", loud, lambda *_, **__: None)})
+    training = bench("training")
+    run = training.Setting(16, 2, 50, 4, 16).sam()
+    training.Step(run.model.build(0), run, training.Text(training.Setting(16, 2, 50, 4, 16)), "reference")()
+
+
 @pytest.mark.parametrize("spiking", [False, True])
 def test_lif_layer_reports_everybody(bench, capsys, spiking):
-    assert bench("lif_layer").main([*LAYER, *(["--spiking-input"] if spiking else [])]) == 0
+    assert bench("lif_layer").main([*LAYER, "--bfloat16", *(["--spiking-input"] if spiking else [])]) == 0
     printed = capsys.readouterr().out
     line = last_line(printed)
     results, missing = line["results"]["0.1"], line["missing"]["0.1"]
-    expected = PEERS | {"snntorch RLeaky"} | {f"wetware {name}" for name in lif_scan.names}
-    assert set(results) | set(missing) == expected
+    ours = {f"wetware {name}" for name in lif_scan.names}
+    rounded = [name for name in results if name.endswith("bfloat16 input product")]
+    assert set(results) | set(missing) == PEERS | SNNTORCH | ours | set(rounded) and len(rounded) == 1
     assert "wetware reference" in results and not set(results) & set(missing)
     assert all(abs(row["firing"] - 0.1) < 0.01 for name, row in results.items() if name.startswith("wetware"))
     assert set(line["ratios"]["0.1"]["wetware reference"]) == set(results) - {"wetware reference"}
@@ -140,7 +155,7 @@ def test_without_snntorch_one_is_told_how_to_get_it(bench, capsys, monkeypatch):
     assert bench("lif_layer").main(LAYER) == 0
     printed = capsys.readouterr().out
     assert "not measured: snntorch RLeaky: snntorch is not installed" in printed and "pip install snntorch" in printed
-    assert set(last_line(printed)["missing"]["0.1"]) == {"snntorch RLeaky"} | {
+    assert set(last_line(printed)["missing"]["0.1"]) == SNNTORCH | {
         f"wetware {name}" for name in lif_scan.backends if f"wetware {name}" in last_line(printed)["missing"]["0.1"]
     }
 
@@ -190,16 +205,24 @@ def test_the_naive_loop_is_the_same_layer(bench):
         torch.testing.assert_close(one, other)
 
 
+def test_snntorch_as_in_its_tutorials_is_the_same_layer_and_learns_its_biases(bench):
+    pytest.importorskip("snntorch")
+    lif_layer = bench("lif_layer")
+    given = lif_layer.layer(16, 4, 8, rate=0.1, spiking_input=False)
+    cheapest, tutorial = lif_layer.snntorch_layer(given), lif_layer.snntorch_linear_layer(given)
+    assert torch.equal(cheapest.spikes(), tutorial.spikes())
+    tutorial.step()
+    assert len(tutorial.parameters) == 4 and all(parameter.grad is not None for parameter in tutorial.parameters)
+
+
 def test_training_reports_everybody(bench, capsys):
-    assert bench("training").main([*MODEL, "--profile"]) == 0
+    assert bench("training").main([*MODEL, "--profile", "--bfloat16"]) == 0
     printed = capsys.readouterr().out
     line = last_line(printed)
     results = line["results"]
-    assert set(results) | set(line["missing"]) == {f"real_sam, {name}" for name in lif_scan.names} | {
-        "gpt",
-        "nn.LSTM",
-        "nn.GRU",
-    }
+    plain = {f"real_sam, {name}" for name in lif_scan.names} | {"gpt"}
+    expected = plain | {f"{name}, bfloat16" for name in plain} | {"nn.LSTM", "nn.GRU"}
+    assert set(results) | set(line["missing"]) == expected
     assert set(line["ratios"]["real_sam, reference"]) == set(results) - {"real_sam, reference"}
     assert all(row["tokens_per_s"] > 0 and abs(sum(row["shares"].values()) - 1) < 0.01 for row in results.values())
     assert all(0.05 < rate < 0.2 for rate in results["real_sam, reference"]["firing"])
@@ -213,22 +236,21 @@ def test_peers_have_as_many_parameters(bench):
     large = training.Setting(1488, 4, 4096, 32, 64)
     with torch.device("meta"):
         assert abs(large.gpt().module().parameter_count() / large.parameters() - 1) < 0.02
-        for kind in (torch.nn.LSTM, torch.nn.GRU):
-            make = training.partial(training.RecurrentLM, kind, 2, 4096)
-            width = training.matched(make, large.parameters(), 8)
-            assert abs(make(width).parameter_count() / large.parameters() - 1) < 0.02
+        for kind in ("nn.LSTM", "nn.GRU"):
+            peer = training.recurrent_beside(large.sam().model, kind, seed=0)
+            assert abs(peer.parameter_count() / large.parameters() - 1) < 0.02
 
 
+@pytest.mark.parametrize("bfloat16", [False, True])
 @pytest.mark.parametrize("name", ["real_sam", "gpt"])
-def test_a_step_is_that_of_the_trainer(bench, tiny_text, tmp_path, name):
+def test_a_step_is_that_of_the_trainer(bench, tiny_text, tmp_path, name, bfloat16):
     """What is timed must be what training does: the same weights and state after three steps."""
     settings = Training(batch=4, chunk=16, limit=Steps(count=10), clip=0.1)
     corpus = TextFiles(path=str(tiny_text))
-    trainer = Trainer(
-        Run(model=wetware.tiny(name), corpus=corpus, tokenizer=Bytes(), training=settings), tmp_path / "run"
-    )
+    run = Run(model=wetware.tiny(name), corpus=corpus, tokenizer=Bytes(), training=settings)
+    trainer = Trainer(run, tmp_path / "run", bfloat16=bfloat16)
     chunks = iter([trainer.stream.at(step)[:2] for step in range(3)])
-    step = bench("training").Step(copy.deepcopy(trainer.model), trainer.run, lambda: next(chunks))
+    step = bench("training").Step(copy.deepcopy(trainer.model), trainer.run, lambda: next(chunks), bfloat16=bfloat16)
     for _ in range(3):
         step.learning = settings.schedule.factor(trainer.step, trainer.progress)
         trainer.update()
@@ -257,9 +279,12 @@ def test_a_step_moves_the_model_and_carries_its_state(bench):
         assert step.state is not state and all(parameter.grad is None for parameter in step.model.parameters())
 
 
-def test_generation_by_position_still_reports(bench, capsys):
+def test_generation_by_position_reports_both_engines(bench, capsys):
     assert bench("generation_by_position").main(["--short", "--rounds", "2", "--position", "20"]) == 0
-    assert set(last_line(capsys.readouterr().out)["results"]) == {"real_sam", "real_sam_small", "gpt_small, no window"}
+    results = last_line(capsys.readouterr().out)["results"]
+    ours = {"real_sam", "real_sam_small"}
+    assert set(results) == ours | {f"{name}, forward" for name in ours} | {"gpt_small, no window"}
+    assert all(row["state_ratio"] == 1 for name, row in results.items() if "sam" in name)
 
 
 # ------------------------------------------------------------------------------------------------------------ all of them
@@ -267,8 +292,8 @@ def test_generation_by_position_still_reports(bench, capsys):
 
 def test_all_finds_the_benchmarks_and_never_itself(bench):
     found = {path.stem for path in bench("all").benches(FOLDER)}
-    assert {"generation_by_position", "lif_layer", "training"} <= found
-    assert not found & {"all", "harness", "matching"}
+    assert {"generation", "generation_by_position", "lif_layer", "training"} <= found
+    assert not found & {"all", "agreement", "harness", "matching"}
 
 
 def test_all_goes_on_after_a_failure_and_says_so(bench, capfd, tmp_path):

@@ -7,8 +7,8 @@ import math
 import pytest
 import torch
 
+from wetware.kernels import rms_norm
 from wetware.layers import MLP, Linear, TiedReadout
-from wetware.layers.linear import rms_norm
 from wetware.parameters import NEURON, initialize, role
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from wetware.config import kinds
+from wetware.kernels import rms_norm
 from wetware.layers import CurrentEncoder, Encoder, STESpikes
-from wetware.layers.linear import rms_norm
 from wetware.layers.spike_encoder import DEVIATION
 from wetware.parameters import EMBEDDING, initialize, role
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from wetware.config import REGISTRY
+from wetware.kernels import rms_norm
 from wetware.layers import InputGate, NeuronGate, Recurrence, SpikingBlock
-from wetware.layers.linear import rms_norm
 from wetware.modulation import NEUTRAL, Environment, Modulator, ModulatorConfig, Signals
 from wetware.neurons import LIF, UniformDecay
 from wetware.parameters import MATRIX, NEURON, initialize, role
@@ -58,14 +58,17 @@ def test_without_gate_and_recurrence():
 
 @pytest.mark.parametrize("bias", [-1.0, 2.0])
 def test_gates_start_at_their_bias(bias):
-    x = noise(50, 12)
+    x, nothing, all_ones = noise(50, 12), torch.zeros(50, 12), torch.ones(50, 12)
     plain, by_input = (config.build(width=12) for config in (NeuronGate(bias=bias), InputGate(bias=bias, rank=4)))
     for gate in (plain, by_input):
         initialize(gate, 0)
     start = torch.sigmoid(torch.tensor(bias))
-    torch.testing.assert_close(plain(x), start.expand(12))
-    assert torch.logit(by_input(x)).mean().item() == pytest.approx(bias, abs=0.15)
-    assert torch.logit(by_input(x)).std().item() == pytest.approx(0.5, rel=0.3)
+    # what comes into an empty stream of an update of ones is the gate itself
+    torch.testing.assert_close(plain(nothing, x, all_ones), start.expand(50, 12))
+    opened = by_input(nothing, x, all_ones)
+    assert torch.logit(opened).mean().item() == pytest.approx(bias, abs=0.15)
+    assert torch.logit(opened).std().item() == pytest.approx(0.5, rel=0.3)
+    torch.testing.assert_close(by_input(x, x, 2.0 * all_ones), x + 2.0 * opened)
     assert role(plain.bias) == NEURON
 
 

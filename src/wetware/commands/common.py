@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from wetware.config import ConfigError, nearest
+from wetware.kernels.compiled import why_not
 from wetware.models.generation import Sampling
 from wetware.training import CheckpointError, load
 
@@ -36,6 +39,18 @@ def device(arguments: argparse.Namespace) -> torch.device:
     return torch.device(name)
 
 
+def note_speed(where: torch.device, say: Callable[[str], None]) -> None:
+    """Say so when spiking models will run slower than they could, and when the first of them has to wait for a compiler."""
+    if where.type != "cpu":
+        return
+    if reason := why_not():
+        say(f"note: {reason}; spiking models train and write several times slower without it (see: wetware doctor)")
+        return
+    from wetware.kernels.compiled.jit import when_compiling
+
+    when_compiling(lambda: say("compiling for this processor: once, about 20 seconds"))
+
+
 def sampling(arguments: argparse.Namespace) -> Sampling:
     return Sampling(
         temperature=arguments.temperature,
@@ -48,6 +63,7 @@ def sampling(arguments: argparse.Namespace) -> Sampling:
 def load_with_tokenizer(run: str, where: torch.device) -> tuple[Any, Any]:
     """A model that can read and write text."""
     model, tokenizer = load(run, where)
+    note_speed(where, lambda text: print(text, file=sys.stderr))
     if tokenizer is None:
         raise CheckpointError(f"{run!r} has no tokenizer.json: it cannot read text")
     return model, tokenizer

@@ -10,7 +10,7 @@ import torch
 from rich.markup import escape
 from rich.table import Table
 
-from wetware.commands.common import count
+from wetware.commands.common import count, note_speed
 from wetware.commands.console import Console
 from wetware.commands.evaluate import corpus_of, with_bar
 from wetware.commands.progress import reporter
@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
         torch.set_num_threads(arguments.threads)
     keep_buffers()
     console, out = Console(), Path(arguments.out)
+    note_speed(torch.device("cpu"), console.print)
     console.print(
         f"Two models of the same size learn English from 227 messages of US presidents, {arguments.minutes:g} minutes each. "
         "Then both read 22 messages they never saw. Ctrl-C stops; the same command goes on."

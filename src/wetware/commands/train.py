@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from wetware.commands.common import count, device
+from wetware.commands.common import count, device, note_speed
 from wetware.commands.progress import reporter
 from wetware.config import ConfigError, with_
 from wetware.data import corpus_from
@@ -53,6 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace, report: Reporter) -> int:
     where = device(arguments)
     keep_buffers()
+    note_speed(where, report.message)
     folder = Path(arguments.out or Path("runs") / arguments.recipe)
     started = configure(recipe(arguments.recipe), arguments.settings)
     if arguments.data is not None:

@@ -2,8 +2,22 @@
 
 from wetware.kernels.attention import attention
 from wetware.kernels.cross_entropy import cross_entropy
+from wetware.kernels.gated_sum import gated_sum
 from wetware.kernels.lif_scan import lif_scan
 from wetware.kernels.op import OPS, Case, Choice, Op, Refused
+from wetware.kernels.rms_norm import rms_norm
 from wetware.kernels.spike_linear import spike_linear
 
-__all__ = ["OPS", "Case", "Choice", "Op", "Refused", "attention", "cross_entropy", "lif_scan", "spike_linear"]
+__all__ = [
+    "OPS",
+    "Case",
+    "Choice",
+    "Op",
+    "Refused",
+    "attention",
+    "cross_entropy",
+    "gated_sum",
+    "lif_scan",
+    "rms_norm",
+    "spike_linear",
+]

@@ -18,9 +18,12 @@ class Refused(RuntimeError):
 
 
 class Backend(NamedTuple):
+    """``how``: what it does by itself, depending on what it meets while it runs; shown by ``explain``."""
+
     name: str
     run: Callable[..., Any]
     refuses: Callable[..., str | None]
+    how: str = ""
 
 
 class Case(NamedTuple):
@@ -43,11 +46,11 @@ class Choice:
         self.backends: dict[str, Backend] = {}
         self._forced: ContextVar[str | None] = ContextVar(f"{name}_backend", default=None)
 
-    def backend(self, name: str, refuses: Callable[..., str | None]) -> Callable:
+    def backend(self, name: str, refuses: Callable[..., str | None], how: str = "") -> Callable:
         """Register a backend. ``refuses(*args, **keywords)`` gives the reason it cannot take these arguments, or None."""
 
         def register(run: Callable[..., Any]) -> Callable[..., Any]:
-            self.backends[name] = Backend(name, run, refuses)
+            self.backends[name] = Backend(name, run, refuses, how)
             return run
 
         return register
@@ -92,7 +95,7 @@ class Choice:
             elif chosen or forced not in (None, backend.name):
                 parts.append(f"{backend.name}: available")
             else:
-                parts.append(f"{backend.name}: chosen")
+                parts.append(f"{backend.name}: chosen" + (f" ({backend.how})" if backend.how else ""))
                 chosen = True
         last = forced == "reference" or (forced is None and not chosen)
         parts.append(f"reference: {'chosen' if last else 'available'}")

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number
-from wetware.kernels import attention
-from wetware.layers.linear import Linear, rms_norm
+from wetware.kernels import attention, rms_norm
+from wetware.layers.linear import Linear
 from wetware.layers.rope import rotate
 
 

@@ -17,8 +17,3 @@ class Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.linear(x, self.weight)
-
-
-def rms_norm(x: Tensor) -> Tensor:
-    """``x / sqrt(mean(x^2))`` over the last dimension, without parameters (Zhang and Sennrich, 2019)."""
-    return functional.rms_norm(x, (x.shape[-1],))

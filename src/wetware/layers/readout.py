@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from wetware.layers.linear import Linear, rms_norm
+from wetware.kernels import rms_norm
+from wetware.layers.linear import Linear
 from wetware.parameters import NEURON, filled, parameter
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number
-from wetware.layers.linear import Linear, rms_norm
+from wetware.kernels import rms_norm
+from wetware.layers.linear import Linear
 from wetware.parameters import EMBEDDING, normal, parameter
 
 DEVIATION = 0.05

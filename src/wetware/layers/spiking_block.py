@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number, snake
-from wetware.kernels import spike_linear
-from wetware.layers.linear import Linear, rms_norm
+from wetware.kernels import gated_sum, rms_norm, spike_linear
+from wetware.layers.linear import Linear
 from wetware.modulation import ModulatorConfig, Signals
 from wetware.neurons import LIF, Activity, NeuronConfig
 from wetware.parameters import NEURON, filled, orthogonal, parameter
@@ -66,8 +66,9 @@ class _NeuronGate(nn.Module):
         super().__init__()
         self.bias = parameter(width, draw=filled(bias), role=NEURON)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.bias)
+    def forward(self, x: Tensor, u: Tensor, update: Tensor) -> Tensor:
+        """The stream x with the gated ``update`` added to it; u is the stream, normalised."""
+        return x + torch.sigmoid(self.bias) * update
 
 
 class _InputGate(_NeuronGate):
@@ -75,8 +76,9 @@ class _InputGate(_NeuronGate):
         super().__init__(width, bias)
         self.down, self.up = Linear(width, rank), Linear(rank, width, scale=0.5)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.up(self.down(x)) + self.bias)
+    def forward(self, x: Tensor, u: Tensor, update: Tensor) -> Tensor:
+        logits = self.up(self.down(u))
+        return gated_sum(x, logits.to(x.dtype), self.bias, update.to(x.dtype))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,4 +123,4 @@ class Block(nn.Module):
         recurrent = self.fc_rec if self.config.recurrence else None
         activity, state = self.neuron(self.fc_in(u), state, params, recurrent, keep)
         out = spike_linear(activity.spikes, self.fc_out.weight)
-        return x + (self.gate(u) * out if self.config.gate else out), activity, state
+        return self.gate(x, u, out) if self.config.gate else x + out, activity, state

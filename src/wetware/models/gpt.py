@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, ConfigError, number
+from wetware.kernels import rms_norm
 from wetware.layers import KV, MLP, Linear, SelfAttention
 from wetware.layers.attention import Span
-from wetware.layers.linear import rms_norm
 from wetware.models.language_model import LanguageModel, ModelConfig, Output, checked_tokens
 from wetware.modulation import NEUTRAL, Signals
 from wetware.parameters import EMBEDDING, normal, parameter

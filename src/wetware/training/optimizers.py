@@ -41,7 +41,7 @@ class AdamW(OptimizerConfig):
         return Optimizers(model, [torch.optim.AdamW(self.groups(model, (MATRIX, EMBEDDING, NEURON)), **self.options())])
 
     def options(self) -> dict[str, Any]:
-        return {"betas": (self.beta1, self.beta2), "eps": 1e-8, "foreach": True}
+        return {"betas": (self.beta1, self.beta2), "eps": 1e-8, "fused": True}
 
     def groups(self, model: nn.Module, roles: tuple[str, ...]) -> list[dict[str, Any]]:
         rates = {MATRIX: self.matrix, EMBEDDING: self.embedding, NEURON: self.neuron}

@@ -6,15 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import threads
+from wetware.kernels.compiled import SWITCH, threads
 from wetware.kernels.compiled.jit import jit
 from wetware.kernels.compiled.products import add_events
 
 SPARE = 16
 """Ids beyond the end of a list that may be read (fetched ahead), and must therefore be there."""
-
-SWITCH = 0.35
-"""Share of spikes from which a dense product is faster (measured: ``benchmarks/lif_layer.py --all-rates``)."""
 
 
 @jit

@@ -10,15 +10,35 @@ from pathlib import Path
 from typing import Any
 
 from numba import njit
+from numba.core import event
 
 
 @functools.cache
 def _stamp() -> str:
-    """A digest of all sources that compiled code is made from."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parents[2].rglob("*.py")):
-        digest.update(path.read_bytes())
+    """A digest of all sources that compiled code is made from: this folder, and every file that imports :func:`jit`."""
+    digest, here = hashlib.sha256(), Path(__file__).parent
+    for path in sorted(here.parents[1].rglob("*.py")):
+        source = path.read_bytes()
+        if path.parent == here or b"compiled.jit import" in source:
+            digest.update(source)
     return digest.hexdigest()
+
+
+def when_compiling(tell: Callable[[], None]) -> None:
+    """Call ``tell`` once, when something is about to be compiled that was not kept from an earlier process."""
+
+    class Once(event.Listener):
+        def on_start(self, event: Any) -> None:
+            nonlocal told
+            if not told:
+                told = True
+                tell()
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    told = False
+    event.register("numba:compile", Once())
 
 
 def jit(function: Callable[..., Any]) -> Any:

@@ -34,8 +34,14 @@ TALL = vectors.ROWS
 @jit
 def multiply(x, rows, panels, out):
     """``out[:rows] = x[:rows, :K] @ panels``: x [>= rows, >= K], panels from :func:`packed`, out [>= rows, N]."""
+    multiply_part(x, rows, panels, out, 0, panels.shape[0])
+
+
+@jit
+def multiply_part(x, rows, panels, out, low, high):
+    """Panels ``low`` to ``high`` of :func:`multiply` alone, that is columns 32 low to 32 high."""
     wide, width, count = x.shape[1], out.shape[1], panels.shape[1]
-    for index in range(panels.shape[0]):
+    for index in range(low, high):
         panel, column, row = index * count * PANEL, index * PANEL, 0
         while TALL >= 8 and rows - row >= 8:
             _tile8(panels, panel, count, x, row * wide, wide, out, row * width + column, width)
@@ -57,15 +63,21 @@ def add_events(ids, first, count, table, out):
     Sums start at zero: adding onto a membrane instead costs a digit of accuracy. ``ids`` must be readable
     :data:`vectors.AHEAD` places beyond. What remains beyond the last whole vector is summed by a plain loop.
     """
-    columns, column = table.shape[1], 0
+    add_events_part(ids, first, count, table, out, 0, table.shape[1])
+
+
+@jit
+def add_events_part(ids, first, count, table, out, column, columns):
+    """Columns ``column`` to ``columns`` of :func:`add_events` alone."""
+    stride = table.shape[1]
     while columns - column >= 16 * LANES:
-        _add16(ids, first, count, table, column, columns, out, column)
+        _add16(ids, first, count, table, column, stride, out, column)
         column += 16 * LANES
     while columns - column >= 4 * LANES:
-        _add4(ids, first, count, table, column, columns, out, column)
+        _add4(ids, first, count, table, column, stride, out, column)
         column += 4 * LANES
     while columns - column >= LANES:
-        _add1(ids, first, count, table, column, columns, out, column)
+        _add1(ids, first, count, table, column, stride, out, column)
         column += LANES
     for rest in range(column, columns):
         total = np.float32(0.0)

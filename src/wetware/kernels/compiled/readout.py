@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wetware.kernels.compiled import dice, vectors
+from wetware.kernels.compiled.events import SPARE, list_events
 from wetware.kernels.compiled.jit import jit
 from wetware.kernels.compiled.maths import exp
 from wetware.kernels.compiled.products import dot
@@ -66,9 +67,9 @@ def screen(table: np.ndarray) -> Screen:
 
 
 @jit
-def _coarse(screen, features, codes, lost, seen, penalty, scores, highest, bounds):
-    """All logits in int8 into ``scores`` [blocks, 64], the largest of each block into ``highest``, and the bounds on the
-    errors of each block into ``bounds``. ``codes``, ``lost``: room for [E4] bytes and for [E]."""
+def coarse(screen, features, codes, lost, seen, penalty, scores, highest, bounds, low, high):
+    """The logits of blocks ``low`` to ``high`` in int8 into ``scores`` [blocks, 64], the largest of each block into
+    ``highest``, the bounds on the errors of each block into ``bounds``. ``codes``, ``lost``: room for [E4] bytes and [E]."""
     width, rows = features.shape[0], screen.table.shape[0]
     largest = np.float32(0.0)
     for e in range(width):
@@ -83,7 +84,7 @@ def _coarse(screen, features, codes, lost, seen, penalty, scores, highest, bound
     norm, off = math.sqrt(dot(features, features)), math.sqrt(dot(lost, lost))
     slope = max(penalty, 1.0 / penalty)
     summed = np.zeros(BLOCK, np.int32)
-    for block in range(screen.codes.shape[0]):
+    for block in range(low, high):
         _dot_block(screen.codes, block * screen.codes.shape[1] * 4 * BLOCK, screen.codes.shape[1], codes, summed)
         bound = screen.rest[block] * norm + screen.size[block] * off
         bound = 1.0001 * bound + (width + 8) * 6e-8 * (screen.rest[block] + screen.size[block]) * norm
@@ -166,7 +167,7 @@ def _winner(screen, features, seen, penalty, temperature, key, scores, highest, 
 @jit
 def _largest(values, count, k):
     """The ``k``-th largest of the first ``count`` values."""
-    return np.sort(values[:count])[count - k]
+    return np.partition(values[:count], count - k)[count - k]
 
 
 @jit
@@ -176,23 +177,32 @@ def _among(screen, features, seen, penalty, temperature, top_k, top_p, key, scor
     A logit that is no number is below nothing: it stays, so that there is always some token to choose.
     """
     rows, blocks = screen.table.shape[0], highest.shape[0]
-    least = -np.inf
-    if top_k <= blocks:  # that many blocks hold a token as large as this
-        least = _largest(highest - bounds, blocks, top_k)
+    count, least = 0, -np.inf
+    if top_k <= 4 * blocks:
+        # of every sixteen tokens the largest: the k-th of these is no larger than the k-th of all
+        some = np.empty((blocks, 4))
+        for block in range(blocks):
+            now, there = scores[block], min(BLOCK, rows - block * BLOCK)
+            for part in range(4):
+                best = -np.inf
+                for row in range(16 * part, min(16 * part + 16, there)):
+                    best = max(best, now[row])
+                some[block, part] = best - bounds[block]
+        least = _largest(some.ravel(), 4 * blocks, top_k)
     tokens, lows, highs = np.empty(rows, np.int64), np.empty(rows), np.empty(rows)
-    count = 0
+    able = np.empty(BLOCK, np.uint8)
+    places = np.empty(BLOCK + SPARE, np.int32)
     for block in range(blocks):
         if highest[block] + bounds[block] < least:
             continue
-        for row in range(min(BLOCK, rows - block * BLOCK)):
-            score = scores[block, row]
-            if not (score + bounds[block] < least):
-                tokens[count], lows[count], highs[count] = (
-                    block * BLOCK + row,
-                    score - bounds[block],
-                    score + bounds[block],
-                )
-                count += 1
+        now, enough = scores[block], np.float32(least - bounds[block] - 1e-6 * abs(least))
+        for row in range(BLOCK):
+            able[row] = np.uint8(not (now[row] < enough))
+        for index in range(list_events(able[: min(BLOCK, rows - block * BLOCK)], places)):
+            row = places[index]
+            tokens[count] = block * BLOCK + row
+            lows[count], highs[count] = now[row] - bounds[block], now[row] + bounds[block]
+            count += 1
     least = _largest(lows, count, top_k)
     kept, logits = 0, np.empty(count)
     for index in range(count):
@@ -225,7 +235,13 @@ def _among(screen, features, seen, penalty, temperature, top_k, top_p, key, scor
 @jit
 def choose(screen, features, codes, lost, seen, penalty, temperature, top_k, top_p, key, scores, highest, bounds):
     """A token. ``top_k`` 0: all; ``top_p`` then must be 1."""
-    _coarse(screen, features, codes, lost, seen, penalty, scores, highest, bounds)
+    coarse(screen, features, codes, lost, seen, penalty, scores, highest, bounds, 0, highest.shape[0])
+    return decide(screen, features, seen, penalty, temperature, top_k, top_p, key, scores, highest, bounds)
+
+
+@jit
+def decide(screen, features, seen, penalty, temperature, top_k, top_p, key, scores, highest, bounds):
+    """:func:`choose`, after :func:`coarse` of all blocks."""
     if top_k > 0 and top_k < screen.table.shape[0] and temperature > 0.0:
         return _among(screen, features, seen, penalty, temperature, top_k, top_p, key, scores, highest, bounds)
     return _winner(screen, features, seen, penalty, temperature, key, scores, highest, bounds)

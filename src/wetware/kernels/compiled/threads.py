@@ -47,6 +47,29 @@ def run(work: Work, parts: Parts) -> None:
         raise errors[0]
 
 
+def together(work: Callable[[int], object], parts: int) -> bool:
+    """``work(part)`` for every part, surely at the same time, so that they may wait for each other. False, and nothing done,
+    where that cannot be had."""
+    library = _openmp()
+    if library is None or parts > torch.get_num_threads():
+        return False
+    errors: list[BaseException] = []
+    complete: list[bool] = []
+
+    def region(_: Any) -> None:
+        try:
+            if library.omp_get_num_threads() == parts:
+                complete.append(True)
+                work(library.omp_get_thread_num())
+        except BaseException as error:
+            errors.append(error)
+
+    library.GOMP_parallel(_Region(region), None, parts, 0)
+    if errors:
+        raise errors[0]
+    return bool(complete)
+
+
 @functools.cache
 def _openmp() -> Any:
     """The OpenMP library that PyTorch brings and has loaded (GNU's), or None."""

@@ -1,12 +1,13 @@
 """``lif_scan``: a layer of leaky integrate-and-fire neurons walked along time."""
 
+from wetware.kernels.compiled import HOW
 from wetware.kernels.lif_scan import compiled, triton, walk
 from wetware.kernels.lif_scan.cases import cases
 from wetware.kernels.lif_scan.reference import LIFState, reference, soft_clamp, surrogate
 from wetware.kernels.op import Op
 
 lif_scan = Op("lif_scan", reference, cases)
-lif_scan.backend("numba", compiled.refuses)(compiled.run)
+lif_scan.backend("numba", compiled.refuses, HOW)(compiled.run)
 lif_scan.backend("triton", triton.refuses)(triton.run)
 lif_scan.backend("walk", walk.refuses)(walk.run)
 

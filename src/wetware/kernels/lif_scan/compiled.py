@@ -1,7 +1,7 @@
 """``lif_scan`` compiled by numba: time costs what fires.
 
 Forward, the recurrent product of a token is the sum of the rows of the neurons that fired (a dense product when more than
-:data:`wetware.kernels.compiled.events.SWITCH` of
+:data:`wetware.kernels.compiled.SWITCH` of
 them did). Backward is one reverse walk, its product with the transposed weights dense, because every neuron
 has a gradient whether it fired or not; the gradient of the weights is again a sum over spikes. Each thread takes some of the
 sequences through the whole chunk, so that none waits for another at every token. Kept for backward: the membranes before

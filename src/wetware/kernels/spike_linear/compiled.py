@@ -1,7 +1,7 @@
 """``spike_linear`` compiled by numba: forward and the gradient of the weights are sums over spikes.
 
 The gradient of the spikes is a dense product: what a spike would have changed matters where it is absent too. Above
-:data:`wetware.kernels.compiled.events.SWITCH` everything is dense. Under autocast that product is made in the type asked for;
+:data:`wetware.kernels.compiled.SWITCH` everything is dense. Under autocast that product is made in the type asked for;
 sums over spikes stay in float32, in which they are faster than a dense product in half of it.
 """
 

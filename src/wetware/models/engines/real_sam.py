@@ -7,6 +7,9 @@ the choice of a token needs them (:mod:`wetware.kernels.compiled.readout`).
 
 from __future__ import annotations
 
+import contextlib
+import time
+from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,9 @@ from wetware.models.real_sam import RealSamModel, RealSamState
 from wetware.models.sampling import Sampling
 from wetware.modulation import NEUTRAL
 from wetware.neurons import LIF
+
+PARTS = 2
+"""How many threads may share a single sequence. More would wait more than they work."""
 
 WIDEST = 1000  # bits of a token's vector: their int8 products must add up exactly in 32 bits, and as a float
 
@@ -77,6 +83,43 @@ def _stacked(pairs: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np
     return np.stack(arrays), np.stack(scales)
 
 
+class Pace:
+    """Whether threads should share a sequence: as measured, for on a busy machine they wait for each other longer than they
+    save. The result is the same to the last bit either way, so it may change at any time.
+
+    Both ways are tried twice, then the faster one runs, and after every :data:`AGAIN` tokens the other is tried again.
+    """
+
+    AGAIN = 512
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.seconds: dict[int, list[float]] = {1: [], most: []}
+        self.since = 0
+
+    def parts(self) -> int:
+        """How many threads should share the next piece of work."""
+        if self.most == 1 or torch.get_num_threads() < self.most:
+            return 1
+        tried = min(self.seconds, key=lambda parts: len(self.seconds[parts]))
+        if len(self.seconds[tried]) < 2:
+            return tried
+        best = min(self.seconds, key=lambda parts: min(self.seconds[parts]))
+        if self.since > self.AGAIN:
+            self.since = 0
+            return 1 if best == self.most else self.most
+        return best
+
+    @contextlib.contextmanager
+    def timed(self, parts: int, count: int) -> Generator[None]:
+        """Remember how long ``count`` tokens took that way: the last two times count."""
+        start = time.perf_counter()
+        yield
+        self.since += count
+        if count and parts in self.seconds:
+            self.seconds[parts] = [*self.seconds[parts][-1:], (time.perf_counter() - start) / count]
+
+
 class RealSamEngine(Engine):
     """See the top of this file. Raises ValueError for tokens that do not exist."""
 
@@ -91,7 +134,10 @@ class RealSamEngine(Engine):
         table = model.encoder.table.detach()
         self._weights, self._screen = together(self._compiled(model, weights), screen(table.numpy()))
         self._table = torch.from_numpy(self._screen.table)
-        self._memory = loop.empty_memory(config.depth, batch, config.width, config.encoder.bits)
+        parts = PARTS if batch == 1 else 1
+        self._memory = loop.empty_memory(config.depth, batch, config.width, config.encoder.bits, parts)
+        self._room = loop.make_room(self._weights, self._screen, batch, parts)
+        self._pace = Pace(parts)
         self._read = False
 
     def _compiled(self, model: RealSamModel, weights: str) -> Any:
@@ -141,25 +187,41 @@ class RealSamEngine(Engine):
     @property
     def state(self) -> RealSamState:
         memory, layers = self._memory, []
-        for membrane, ids, counts in zip(memory.membrane, memory.ids, memory.counts, strict=True):
+        for membrane, ids, counts in zip(memory.membrane, memory.ids[0], memory.counts[0], strict=True):
             spikes = np.zeros_like(membrane)
             for row, (places, count) in enumerate(zip(ids, counts, strict=True)):
                 spikes[row, places[:count]] = 1.0
             layers.append(LIFState(torch.from_numpy(membrane.copy()), torch.from_numpy(spikes)))
         return RealSamState(tuple(layers))
 
-    def read(self, tokens: Tensor) -> None:
+    def _run(self, count: int, kernel: Any, *arguments: Any) -> Any:
+        """``kernel`` over all sequences, by threads that each have some of them, or that share the only one; its result."""
         from wetware.kernels.compiled import threads
 
+        results: list[Any] = []
+
+        def alone(first: int, last: int) -> None:
+            results.append(kernel(self._weights, self._memory, self._room, *arguments, first, last, 0, 1))
+
+        def shared(part: int) -> None:
+            results.append(kernel(self._weights, self._memory, self._room, *arguments, 0, 1, part, parts))
+
+        parts = self._pace.parts()
+        with self._pace.timed(parts, count):
+            if parts > 1:
+                self._room.counter[0] = 0
+                self._memory.ids[1:], self._memory.counts[1:] = self._memory.ids[0], self._memory.counts[0]
+            if parts == 1 or not threads.together(shared, parts):
+                threads.run(alone, threads.shares(self.batch))
+        return results[0]
+
+    def read(self, tokens: Tensor) -> None:
         if tokens.ndim != 2 or len(tokens) != self.batch:
             raise ValueError(f"tokens: expected [{self.batch}, T], got {list(tokens.shape)}")
         array = np.ascontiguousarray(tokens.numpy(), np.int64)
         if array.size and not 0 <= array.min() <= array.max() < self._vocab_size:
             raise ValueError(f"tokens from {array.min()} to {array.max()}: allowed 0 to {self._vocab_size - 1}")
-        threads.run(
-            lambda first, last: self._loop.read(self._weights, self._memory, array, first, last),
-            threads.shares(self.batch),
-        )
+        self._run(0, self._loop.read, array)  # not timed: reading is less work than writing
         self._read = self._read or bool(array.size)
 
     def logits(self) -> Tensor:
@@ -167,24 +229,17 @@ class RealSamEngine(Engine):
         return torch.from_numpy(self._memory.features) @ self._table.T
 
     def write(self, count: int, sampling: Sampling, dice: Dice, seen: Tensor, stop: int | None = None) -> Tensor:
-        from wetware.kernels.compiled import threads
-
         assert self._read, "nothing has been read yet"
-        everything = sampling.top_k is None or sampling.top_k >= self._vocab_size
-        if sampling.temperature > 0 and sampling.top_p < 1.0 and everything:
+        every = sampling.top_k is None or sampling.top_k >= self._vocab_size
+        if sampling.temperature > 0 and sampling.top_p < 1.0 and every:
             # which tokens hold a share of the probability cannot be known without all of them
             return self._write_from_all(count, sampling, dice, seen, stop)
         written = np.zeros((self.batch, count), np.int64)
         options = (sampling.repetition_penalty, sampling.temperature, sampling.top_k or 0, sampling.top_p)
         numbers = (np.uint64(dice.seed), np.uint64(dice.draws), -1 if stop is None else stop)
-        arrays = (self._weights, self._memory, self._screen, seen.numpy())
-        done = []
-        threads.run(
-            lambda first, last: done.append(self._loop.write(*arrays, *options, *numbers, first, last, written)),
-            threads.shares(self.batch),
-        )
-        dice.draws += done[0] if sampling.temperature > 0 else 0  # the most likely token needs no noise
-        return torch.from_numpy(written[:, : done[0]])
+        done = self._run(count, self._loop.write, self._screen, seen.numpy(), *options, *numbers, written)
+        dice.draws += done if sampling.temperature > 0 else 0  # the most likely token needs no noise
+        return torch.from_numpy(written[:, :done])
 
     def _write_from_all(self, count: int, sampling: Sampling, dice: Dice, seen: Tensor, stop: int | None) -> Tensor:
         written = []

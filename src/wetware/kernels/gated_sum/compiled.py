@@ -1,0 +1,69 @@
+"""``gated_sum`` compiled by numba: the gate is made where it is used, and made again on the way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wetware.kernels.compiled import why_not
+
+
+def refuses(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> str | None:
+    """Why these arguments need the reference, or None."""
+    if reason := why_not():
+        return reason
+    for tensor in (x, logits, bias, update):
+        if tensor.device.type != "cpu":
+            return f"needs tensors on the CPU, got {tensor.device.type}"
+        if tensor.dtype != torch.float32:
+            return f"needs float32, got {tensor.dtype}"
+    if not x.shape == logits.shape == update.shape:
+        return f"needs three tensors of one shape, got {list(x.shape)}, {list(logits.shape)}, {list(update.shape)}"
+    return None if x.numel() else "needs at least one element"
+
+
+def run(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> Tensor:
+    """Same signature and meaning as the reference."""
+    return _Compiled.apply(x, logits, bias, update)
+
+
+def _rows(tensor: Tensor) -> np.ndarray:
+    return tensor.detach().contiguous().view(-1, tensor.shape[-1]).numpy()
+
+
+class _Compiled(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> Tensor:
+        from wetware.kernels.compiled import threads
+        from wetware.kernels.gated_sum import compiled_loops as loops
+
+        made = torch.empty_like(x, memory_format=torch.contiguous_format)
+        arrays = (_rows(x), _rows(logits), bias.detach().contiguous().numpy(), _rows(update), _rows(made))
+        count = len(arrays[0])
+        threads.run(lambda first, last: loops.forward(*arrays, first, last), threads.shares(count, least=64))
+        ctx.save_for_backward(logits, bias, update)
+        return made
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        from wetware.kernels.compiled import threads
+        from wetware.kernels.gated_sum import compiled_loops as loops
+
+        logits, bias, update = ctx.saved_tensors
+        above = gradients[0].contiguous()
+        to_logits, to_update = torch.empty_like(above), torch.empty_like(above)
+        arrays = (_rows(logits), bias.detach().contiguous().numpy(), _rows(update), _rows(above))
+        outputs = (_rows(to_logits), _rows(to_update))
+        parts = threads.shares(len(arrays[0]), least=64)
+        sums = np.zeros((len(parts), len(bias)))
+        starts = [first for first, _ in parts]
+
+        def work(first: int, last: int) -> None:
+            loops.backward(*arrays, *outputs, sums[starts.index(first)], first, last)
+
+        threads.run(work, parts)
+        return above, to_logits, torch.from_numpy(sums.sum(0)).to(bias.dtype), to_update

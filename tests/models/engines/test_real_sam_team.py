@@ -1,0 +1,92 @@
+"""Threads that share one sequence: the same to the last bit as one thread alone, and only as long as it pays."""
+
+import pytest
+import torch
+
+import wetware
+from wetware.kernels.compiled import threads
+from wetware.models.engines.real_sam import Pace, RealSamEngine
+from wetware.models.generation import Sampling, Session
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def written(model, parts, monkeypatch, sampling, weights):
+    session = Session(model, sampling, seed=5, weights=weights)
+    assert isinstance(session.engine, RealSamEngine)
+    turns = iter(parts)
+    monkeypatch.setattr(session.engine._pace, "parts", lambda: next(turns))
+    session.read([0, 5, 9, 0, 7, 7])
+    tokens = torch.cat([session.tokens(12) for _ in range(5)], 1)
+    return tokens, session.logits, session.state
+
+
+@pytest.mark.parametrize("width", [32, 33, 70])
+@pytest.mark.parametrize("weights", ["float32", "int8"])
+@pytest.mark.parametrize("sampling", [Sampling(temperature=0.0), Sampling(), Sampling(top_k=7)], ids=str)
+def test_shared_equals_alone(two_threads, monkeypatch, width, weights, sampling):
+    if not threads.together(lambda part: None, 2):
+        assert threads._openmp() is None  # only where PyTorch's OpenMP cannot be reached
+        return
+    model = wetware.with_(wetware.tiny("real_sam"), "width", width).build(seed=3)
+    alone = written(model, [1] * 6, monkeypatch, sampling, weights)
+    shared = written(model, [2] * 6, monkeypatch, sampling, weights)
+    turning = written(model, [1, 2, 2, 1, 2, 1], monkeypatch, sampling, weights)
+    for other in (shared, turning):
+        assert torch.equal(alone[0], other[0]) and torch.equal(alone[1], other[1])
+        for mine, theirs in zip(alone[2].blocks, other[2].blocks, strict=True):
+            assert torch.equal(mine.membrane, theirs.membrane) and torch.equal(mine.spikes, theirs.spikes)
+
+
+def paced(pace, seconds, turns):
+    """The choices of ``turns`` pieces of 100 tokens, which take ``seconds[parts]`` each."""
+    chosen = []
+    for _ in range(turns):
+        parts = pace.parts()
+        chosen.append(parts)
+        pace.seconds[parts] = [*pace.seconds[parts][-1:], seconds[parts]]
+        pace.since += 100
+    return chosen
+
+
+def test_the_faster_way_is_taken_and_the_other_tried_again(two_threads):
+    pace = Pace(2)
+    assert paced(pace, {1: 2.0, 2: 1.0}, 20).count(1) == 5  # twice at first, then after every 512 tokens
+    assert paced(pace, {1: 2.0, 2: 9.0}, 30).count(2) < 10  # the other core was taken meanwhile
+    assert Pace(1).parts() == 1
+
+
+def test_one_thread_is_never_shared(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert paced(Pace(2), {1: 9.0, 2: 1.0}, 5) == [1] * 5
+    assert not threads.together(lambda part: None, 2)
+
+
+def test_errors_of_either_thread_are_raised(two_threads):
+    def work(part):
+        if part == 1:
+            raise ValueError("of the second")
+
+    if threads._openmp() is not None:
+        with pytest.raises(ValueError, match="of the second"):
+            threads.together(work, 2)
+
+
+def test_more_than_all_tokens_is_no_limit():
+    """Top-k of more than there are leaves top-p to itself."""
+    model = wetware.tiny("real_sam").build(seed=3)
+    texts = []
+    for top_k in (None, 500):
+        session = Session(model, Sampling(top_k=top_k, top_p=0.3), seed=1)
+        session.read([0, 4])
+        texts.append(session.tokens(30).tolist())
+    assert texts[0] == texts[1]
+    loose = Session(model, Sampling(), seed=1)
+    loose.read([0, 4])
+    assert loose.tokens(30).tolist() != texts[0]
