@@ -48,9 +48,8 @@ def screen(table: np.ndarray) -> Screen:
     blocks, quads = -(-rows // BLOCK), -(-width // 4)
     padded = np.zeros((blocks * BLOCK, quads * 4))
     padded[:rows, :width] = table
-    scale = np.abs(padded).max(1) / 127.0
-    scale[scale == 0.0] = 1.0
-    scale = scale.astype(np.float32)
+    scale = (np.abs(padded).max(1) / 127.0).astype(np.float32)
+    scale[scale == 0.0] = 1.0  # of a row of zeros, or of what is as good as that in float32
     codes = np.rint(padded / scale[:, None]).clip(-127, 127)
     made = codes * scale[:, None].astype(np.float64)
     rest, size = (np.linalg.norm(x, axis=1).reshape(blocks, BLOCK).max(1) for x in (padded - made, made))

@@ -22,6 +22,8 @@ def refuses(logits: Tensor, targets: Tensor) -> str | None:
         return f"needs tensors on the CPU, got {logits.device.type}"
     if logits.dtype != torch.float32:
         return f"needs float32, got {logits.dtype}"
+    if logits.ndim != 2 or logits.shape[:1] != targets.shape:  # the loops have no bounds checks
+        return f"needs logits [R, V] and targets [R], got {list(logits.shape)} and {list(targets.shape)}"
     return None if logits.numel() else "needs at least one row"
 
 

@@ -22,6 +22,8 @@ def refuses(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> str | No
             return f"needs float32, got {tensor.dtype}"
     if not x.shape == logits.shape == update.shape:
         return f"needs three tensors of one shape, got {list(x.shape)}, {list(logits.shape)}, {list(update.shape)}"
+    if bias.shape != x.shape[-1:]:  # the loops have no bounds checks
+        return f"needs a bias of {list(x.shape[-1:])}, got {list(bias.shape)}"
     return too_few_elements(x.numel())
 
 

@@ -28,19 +28,30 @@ def refuses(
     gain: Tensor,
     recurrent: Tensor | None = None,
     keep: Tensor | None = None,
+    *,
+    width: Tensor,
     **_: Any,
 ) -> str | None:
-    """Why these arguments need another backend, or None."""
+    """Why these arguments need another backend, or None. Shapes are looked at here, as the loops have no bounds checks."""
     if reason := why_not():
         return reason
     if current.device.type != "cpu":
         return f"needs tensors on the CPU, got {current.device.type}"
-    given = (current, *state, decay, threshold, gain, *(x for x in (recurrent, keep) if x is not None))
+    given = (current, *state, decay, threshold, gain, width, *(x for x in (recurrent, keep) if x is not None))
     if other := next((x.dtype for x in given if x.dtype != torch.float32), None):
         return f"needs float32, got {other}"
-    if not current.numel():
-        return "needs at least one element"
-    return None if recurrent is None else too_few_rows(current.shape[0] * current.shape[1], recurrent.numel())
+    if current.ndim != 3 or not current.numel():
+        return f"needs a current of [B, T, N], none of them 0, got {list(current.shape)}"
+    batch, steps, size = current.shape
+    shapes = {name: (tensor, [batch, size]) for name, tensor in zip(("membrane", "spikes"), state, strict=True)}
+    vectors = {"decay": decay, "threshold": threshold, "gain": gain, "width": width}
+    shapes |= {name: (vector, [size]) for name, vector in vectors.items()}
+    shapes |= {} if recurrent is None else {"recurrent": (recurrent, [size, size])}
+    shapes |= {} if keep is None else {"keep": (keep, [batch, steps])}
+    for name, (tensor, shape) in shapes.items():
+        if list(tensor.shape) != shape:
+            return f"needs {name} of {shape}, got {list(tensor.shape)}"
+    return None if recurrent is None else too_few_rows(batch * steps, recurrent.numel())
 
 
 def run(

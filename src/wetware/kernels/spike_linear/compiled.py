@@ -25,6 +25,8 @@ def refuses(spikes: Tensor, weight: Tensor) -> str | None:
             return f"needs tensors on the CPU, got {tensor.device.type}"
         if tensor.dtype != torch.float32:
             return f"needs float32, got {tensor.dtype}"
+    if weight.ndim != 2 or spikes.shape[-1:] != weight.shape[1:]:  # the loops have no bounds checks
+        return f"needs spikes [..., K] and a weight [N, K], got {list(spikes.shape)} and {list(weight.shape)}"
     if not spikes.numel():
         return "needs at least one element"
     return too_few_rows(spikes.numel() // spikes.shape[-1], weight.numel())
