@@ -149,7 +149,7 @@ def build_step(setting: Setting, name: str) -> Step:
     backend = None if name == SAM else name.removeprefix(f"{SAM}, ")
     model = run.model.build(run.seed)
     with using(backend), torch.no_grad():
-        model(text.chunks[0][0][:1, :1])  # a backend that refuses does so before the long calibration
+        model(text.chunks[0][0][:1, :32])  # a backend that refuses does so before the long calibration
     model.calibrate(text.chunks[0][0], FIRING)
     return Step(model, run, text, backend, bfloat16)
 

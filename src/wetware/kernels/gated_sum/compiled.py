@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled import too_few_elements, why_not
 
 
 def refuses(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> str | None:
@@ -24,7 +24,7 @@ def refuses(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> str | No
         return f"needs three tensors of one shape, got {list(x.shape)}, {list(logits.shape)}, {list(update.shape)}"
     if bias.shape != x.shape[-1:]:  # the loops have no bounds checks
         return f"needs a bias of {list(x.shape[-1:])}, got {list(bias.shape)}"
-    return None if x.numel() else "needs at least one element"
+    return too_few_elements(x.numel())
 
 
 def run(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> Tensor:

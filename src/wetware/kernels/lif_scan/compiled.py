@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled import too_few_rows, why_not
 from wetware.kernels.lif_scan.reference import LIFState
 
 
@@ -51,7 +51,7 @@ def refuses(
     for name, (tensor, shape) in shapes.items():
         if list(tensor.shape) != shape:
             return f"needs {name} of {shape}, got {list(tensor.shape)}"
-    return None
+    return None if recurrent is None else too_few_rows(batch * steps, recurrent.numel())
 
 
 def run(

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled import too_few_elements, why_not
 
 
 def refuses(x: Tensor) -> str | None:
@@ -21,7 +21,7 @@ def refuses(x: Tensor) -> str | None:
         return f"needs a tensor on the CPU, got {x.device.type}"
     if x.dtype != torch.float32:
         return f"needs float32, got {x.dtype}"
-    return None if x.numel() else "needs at least one element"
+    return too_few_elements(x.numel())
 
 
 def run(x: Tensor) -> Tensor:

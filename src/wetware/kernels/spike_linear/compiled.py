@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled import too_few_rows, why_not
 
 
 def refuses(spikes: Tensor, weight: Tensor) -> str | None:
@@ -27,7 +27,9 @@ def refuses(spikes: Tensor, weight: Tensor) -> str | None:
             return f"needs float32, got {tensor.dtype}"
     if weight.ndim != 2 or spikes.shape[-1:] != weight.shape[1:]:  # the loops have no bounds checks
         return f"needs spikes [..., K] and a weight [N, K], got {list(spikes.shape)} and {list(weight.shape)}"
-    return None if spikes.numel() else "needs at least one element"
+    if not spikes.numel():
+        return "needs at least one element"
+    return too_few_rows(spikes.numel() // spikes.shape[-1], weight.numel())
 
 
 def run(spikes: Tensor, weight: Tensor) -> Tensor:
