@@ -1,5 +1,5 @@
 """L3: every backend of an op equals its readable reference: outputs, final state and every gradient, at odd sizes, with
-uninitialised memory poisoned by NaN."""
+uninitialised memory poisoned by NaN. And every engine reads and writes as the model's own forward does."""
 
 import sys
 
@@ -7,6 +7,13 @@ import pytest
 import torch
 
 from wetware.kernels import OPS
+from wetware.models import Output
+from wetware.models.engines import engines
+from wetware.models.generation import Sampling, Session
+from wetware.neurons import Activity
+from wetware.state import leaves
+
+from .subjects import TOLERANCE, assert_same, first_flip, ids, lively, thresholds, tokens, variants
 
 pytestmark = pytest.mark.usefixtures("triton_interpreter")
 # What cannot be installed here at all. Anything else that is missing fails test_every_backend_answers.
@@ -122,3 +129,53 @@ def test_every_backend_answers(op):
         assert taken, f"{op.name}: {name} refuses every case"
         moved = [g.abs().sum() > 0 for case in taken for g in outcome(op, name, case, masks(case))[1]]
         assert sum(map(bool, moved)) > len(moved) / 2
+
+
+ENGINES = [(f"{engine}-{name}", config, engine) for engine in engines.backends for name, config in variants()]
+
+
+def read_by(engine, model, text):
+    """What an engine says of ``text``, token by token; the spikes are those of its state."""
+    with engines.using(engine):
+        reader = engines(model, len(text))
+    logits, spikes = [], []
+    for token in text.split(1, 1):
+        reader.read(token)
+        logits.append(reader.logits())
+        spikes.append([leaf for path, leaf in leaves(reader.state) if path.endswith("spikes")])
+    activity = tuple(Activity(torch.stack(layer, 1), torch.empty(0)) for layer in zip(*spikes, strict=True))
+    return Output(torch.stack(logits, 1), reader.state, activity)
+
+
+def text_by(engine, model, sampling, prompt):
+    with engines.using(engine):
+        session = Session(model, sampling, seed=1, batch=len(prompt))
+    session.read(prompt)
+    return torch.cat([prompt, session.tokens(12)], 1)
+
+
+@pytest.mark.parametrize(("name", "config", "engine"), ENGINES, ids=ids(ENGINES))
+@torch.no_grad()
+def test_every_engine_equals_forward(name, config, engine):
+    """The same logits and states; the same text in each way to choose, at temperatures at which the logits decide."""
+    model, text = lively(config), tokens(config)
+    if reason := engines.backends[engine].refuses(model, 3):
+        assert reason.strip()
+        return
+    forward = model(text)
+    largest = float(forward.logits.abs().max())
+    assert_same(forward, read_by(engine, model, text), thresholds(model), TOLERANCE * min(1.0, largest))
+    some = 0.2 * largest
+    for options in ({"temperature": 0.0}, {"top_k": 5}, {"top_p": 0.7}, {"repetition_penalty": 1.5}):
+        sampling = Sampling(**{"temperature": some} | options)
+        mine, reference = (text_by(which, model, sampling, text[:, 12:24]) for which in (engine, "reference"))
+        if not torch.equal(mine, reference):  # then a spike must have flipped, and be a tie
+            outputs = model(mine), read_by(engine, model, mine)
+            assert first_flip(*outputs) is not None, options
+            assert_same(*outputs, thresholds(model))
+
+
+@pytest.mark.parametrize("engine", engines.backends)
+def test_every_engine_takes_some_model(engine):
+    models = [lively(config) for _, config, which in ENGINES if which == engine]
+    assert any(engines.backends[engine].refuses(model) is None for model in models)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -295,6 +296,25 @@ def test_two_threads_write_at_the_same_time(model):
     for worker in workers:
         worker.join()
     assert found == expected and expected[0] != expected[1]
+
+
+def test_two_threads_write_at_the_same_time_each_with_a_helper(model, monkeypatch):
+    """Teams that share a sequence do not wait for each other's members."""
+
+    def text(seed):
+        one = session("numba", model, seed=seed)
+        one.read(PROMPT)
+        return one.tokens(12).tolist()
+
+    expected = {seed: text(seed) for seed in (0, 1)}
+    monkeypatch.setattr(real_sam.Pace, "parts", lambda self: self.most)
+    torch.set_num_threads(2)
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            found = dict(zip(expected, pool.map(text, expected), strict=True))
+    finally:
+        torch.set_num_threads(1)
+    assert found == expected
 
 
 @pytest.mark.parametrize("count", [2, 3])

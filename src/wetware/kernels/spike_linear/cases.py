@@ -16,7 +16,7 @@ def cases() -> Iterator[Case]:
         ((3, 7, 5), 9, 0.0),
         ((2, 9, 33), 70, 0.1),
         ((41, 129), 31, 0.2),
-        ((2, 5, 64), 300, 0.9),
+        ((4, 5, 64), 300, 0.9),
     ):
         generator = torch.Generator().manual_seed(outputs)
         spikes = (torch.rand(shape, generator=generator, dtype=torch.float64) < rate).double()
