@@ -23,13 +23,15 @@ def written(model, parts, monkeypatch, sampling, weights):
     turns = iter(parts)
     monkeypatch.setattr(session.engine._pace, "parts", lambda: next(turns))
     session.read([0, 5, 9, 0, 7, 7])
-    tokens = torch.cat([session.tokens(12) for _ in range(5)], 1)
+    tokens = torch.cat([session.tokens(5) for _ in range(5)], 1)
     return tokens, session.logits, session.state
 
 
-@pytest.mark.parametrize("width", [32, 33, 70])
-@pytest.mark.parametrize("weights", ["float32", "int8"])
-@pytest.mark.parametrize("sampling", [Sampling(temperature=0.0), Sampling(), Sampling(top_k=7)], ids=str)
+@pytest.mark.parametrize(
+    ("width", "weights", "sampling"),
+    [(32, "int8", Sampling(temperature=0.0)), (70, "float32", Sampling()), (33, "float32", Sampling(top_k=7))],
+    ids=str,
+)
 def test_shared_equals_alone(two_threads, monkeypatch, width, weights, sampling):
     if not threads.together(lambda part: None, 2):
         assert threads._openmp() is None  # only where PyTorch's OpenMP cannot be reached

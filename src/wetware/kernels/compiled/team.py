@@ -6,6 +6,7 @@ only be entered by threads that run at the same time (:func:`wetware.kernels.com
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from llvmlite import ir
@@ -14,6 +15,9 @@ from numba.extending import intrinsic
 
 from wetware.kernels.compiled import vectors
 from wetware.kernels.compiled.jit import jit
+
+PATIENCE = 2000
+"""Turns of waiting (some tens of microseconds) after which the core is offered to others."""
 
 
 def _arrive_(typingctx: Any, counter: Any) -> Any:
@@ -48,6 +52,18 @@ def _pause_(typingctx: Any) -> Any:
     return types.void(), codegen
 
 
+def _give_way_(typingctx: Any) -> Any:
+    """Let another thread have this core, where the system can be asked for that."""
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        if sys.platform != "win32":
+            builder.call(vectors._function(builder, "sched_yield", ir.IntType(32), []), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+_give_way: Any = intrinsic(_give_way_)
 _arrive: Any = intrinsic(_arrive_)
 _count: Any = intrinsic(_count_)
 _pause: Any = intrinsic(_pause_)
@@ -59,6 +75,10 @@ def wait(counter, turn, parts):
     Gives the next turn."""
     if parts > 1:
         _arrive(counter)
+        spins = 0
         while _count(counter) < turn * parts:
             _pause()
+            spins += 1
+            if spins % PATIENCE == 0:  # the other thread may be waiting for the very core that this one spins on
+                _give_way()
     return turn + 1
