@@ -206,7 +206,6 @@ def test_the_naive_loop_is_the_same_layer(bench):
 
 
 def test_snntorch_as_in_its_tutorials_is_the_same_layer_and_learns_its_biases(bench):
-    pytest.importorskip("snntorch")
     lif_layer = bench("lif_layer")
     given = lif_layer.layer(16, 4, 8, rate=0.1, spiking_input=False)
     cheapest, tutorial = lif_layer.snntorch_layer(given), lif_layer.snntorch_linear_layer(given)
