@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from wetware.kernels import lif_scan
-from wetware.kernels.compiled import events
+from wetware.kernels.compiled import events, products
 from wetware.kernels.lif_scan import LIFState
 
 TIE = 1e-5
@@ -109,6 +109,16 @@ def test_long_runs(sizes, options, monkeypatch):
         monkeypatch.setattr(events, "SWITCH", switch)
         compared.append(assert_alike(outcome("numba", given), reference, given["threshold"]))
     assert any(compared), "a flip each time: no gradient was compared"
+
+
+def test_which_way_forward_goes(monkeypatch):
+    """Few spikes never touch the panels of a dense product; many do."""
+    packed = products.packed
+    monkeypatch.setattr(products, "packed", lambda weights: packed(weights) * torch.nan)
+    for rate, finite in (("10 %", True), ("45 %", False)):
+        with torch.no_grad(), lif_scan.using("numba"):
+            _, membranes, _ = lif_scan(**arguments(3, 20, 70, rate))
+        assert bool(membranes.isfinite().all()) == finite
 
 
 @pytest.mark.parametrize("rate", DRIVE)

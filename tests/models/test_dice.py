@@ -88,6 +88,15 @@ def test_what_a_number_depends_on():
     assert torch.equal(Dice(5 - 2**64).noise(4, 50), whole)
 
 
+def test_a_later_draw_is_not_another_seed():
+    """Text 0 would follow text 1, one token behind."""
+    dice = Dice(0)
+    keys = []
+    for dice.draws in range(20):
+        keys.append(dice.key(0))
+    assert not {Dice(seed).key(0) for seed in range(1, 40)} & set(keys) and len(set(keys)) == 20
+
+
 def test_the_same_on_every_machine():
     """Written texts would change with these numbers: a change must say so in the changelog."""
     assert [Dice(seed).key(row) for seed, row in ((0, 0), (0, 1), (42, 3))] == KEYS

@@ -191,6 +191,22 @@ def test_ties(sampling):
     assert_chosen_alike(table(200, 24), vector(24, "zero"), sampling)
 
 
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
+def test_a_screen_that_sees_next_to_nothing(sampling):
+    """A first number sets the scale of each row, so that of all others no more is left than -1, 0 or 1: the order of the
+    coarse logits says little of the exact ones, and only the bound can tell what may be chosen."""
+    made = np.repeat(np.random.default_rng(0).uniform(-1.5, 1.5, (200, 1)), 50, axis=1).astype(np.float32)
+    made[:, 0] = 127.0
+    features = np.where(np.arange(50) == 0, 0.0, 0.1).astype(np.float32)
+    assert_chosen_alike(made, features, sampling)
+
+
+def test_half_is_not_more_than_half():
+    """Two tokens that share all probability: the first holds top_p 0.5 and no more, so that the second stays."""
+    made = np.tile(table(20, 24), (2, 1))
+    assert_chosen_alike(made, vector(24, "normal"), Sampling(temperature=1.0, top_k=2, top_p=0.5), draws=20)
+
+
 def test_only_what_can_win_is_looked_at(monkeypatch):
     """Of 1000 tokens a handful, when one is likelier than all others; not the whole vocabulary when none is."""
     made, score, looked = table(1000, 24), readout._score, []

@@ -1,5 +1,8 @@
 """Threads that share one sequence: the same to the last bit as one thread alone, and only as long as it pays."""
 
+import signal
+import threading
+
 import pytest
 import torch
 
@@ -92,3 +95,18 @@ def test_more_than_all_tokens_is_no_limit():
     loose = Session(model, Sampling(), seed=1)
     loose.read([0, 4])
     assert loose.tokens(30).tolist() != texts[0]
+
+
+def test_an_interrupt_waits_for_the_end(two_threads):
+    """Ctrl-C in one thread before it begins must not leave the other waiting for it."""
+    done = []
+
+    def work(part):
+        if threading.current_thread() is threading.main_thread():
+            signal.raise_signal(signal.SIGINT)
+        done.append(part)
+
+    if threads._openmp() is not None:
+        with pytest.raises(KeyboardInterrupt):
+            threads.together(work, 2)
+        assert sorted(done) == [0, 1]

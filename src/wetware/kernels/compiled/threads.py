@@ -8,10 +8,13 @@ the interpreter's lock, and either way it may be entered by several threads of a
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
-from collections.abc import Callable
+import signal
+import threading
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -64,10 +67,28 @@ def together(work: Callable[[int], object], parts: int) -> bool:
         except BaseException as error:
             errors.append(error)
 
-    library.GOMP_parallel(_Region(region), None, parts, 0)
+    with _interrupts_later():
+        library.GOMP_parallel(_Region(region), None, parts, 0)
     if errors:
         raise errors[0]
     return bool(complete)
+
+
+@contextlib.contextmanager
+def _interrupts_later() -> Generator[None]:
+    """Hold Ctrl-C back until the end: raised in one thread before it begins, it would leave the others waiting for ever."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or handler is None:
+        yield  # Python raises it in its main thread only
+        return
+    held: list[int] = []
+    signal.signal(signal.SIGINT, lambda number, frame: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    if held:
+        signal.raise_signal(signal.SIGINT)
 
 
 @functools.cache
