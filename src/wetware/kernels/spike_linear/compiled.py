@@ -33,7 +33,7 @@ def refuses(spikes: Tensor, weight: Tensor) -> str | None:
 
 
 def run(spikes: Tensor, weight: Tensor) -> Tensor:
-    """Same signature and meaning as the reference. Raises ValueError when ``spikes`` holds anything but 0 and 1."""
+    """Same signature and meaning as the reference. Raises ValueError when sums over spikes meet anything but 0 and 1."""
     return _Compiled.apply(spikes, weight)
 
 

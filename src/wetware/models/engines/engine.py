@@ -19,7 +19,7 @@ WEIGHTS = ("float32", "bfloat16", "int8")
 
 
 class Engine(ABC):
-    """A batch of sequences being read and written, at neutral signals. It has taken the model's weights as they were."""
+    """A batch of sequences being read and written, at neutral signals. A model must not be changed while one is in use."""
 
     batch: int
 
