@@ -1,0 +1,61 @@
+"""Measure: one question that can be asked of a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from wetware.config import Config
+from wetware.data import Corpus, Packed, Tokenizer
+from wetware.models import LanguageModel
+
+Progress = Callable[[float], None]  # told the share that is done, from 0 to 1
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: a model, its tokenizer, the text it learned (``corpus``, ``train``) and the text it never saw.
+
+    name: how it is called in reports. limit: at most so many held-out tokens (None: all).
+    """
+
+    name: str
+    model: LanguageModel
+    tokenizer: Tokenizer
+    corpus: Corpus
+    train: Packed
+    held_out: Packed
+    limit: int | None = None
+
+
+class Table(NamedTuple):
+    """Figures for people: column titles, and rows of text of the same length. ``note`` says how to read them."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure(Config):
+    """A slot for a measure. One file of ``evaluation/measures/`` each; ``wetware evaluate`` finds them by themselves.
+
+    title: what it tells. quick: whether it belongs to the quick suite, which takes a minute.
+    """
+
+    abstract: ClassVar[bool] = True
+    title: ClassVar[str] = ""
+    quick: ClassVar[bool] = False
+
+    def refusal(self, subject: Subject) -> str | None:
+        """Why this cannot be asked of ``subject``, in a sentence for its user; None when it can."""
+        return None
+
+    def take(self, subject: Subject, progress: Progress) -> dict[str, Any]:
+        """The figures, as plain data for JSON. Changes neither the model nor its random numbers."""
+        raise NotImplementedError
+
+    def table(self, figures: dict[str, Any]) -> Table:
+        """``figures`` (also when read back from JSON) for people."""
+        raise NotImplementedError
