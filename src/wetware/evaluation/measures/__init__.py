@@ -15,7 +15,7 @@ def measures() -> dict[str, type[Measure]]:
     """Every measure of the package by name (``MemoryHorizon`` is ``memory_horizon``), in the order of their files."""
     modules = [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)]
     order = {module.__name__: place for place, module in enumerate(modules)}
-    found = [kind for kind in kinds(Measure).values() if kind.__module__ in order]
+    found = [kind for kind in kinds(Measure).values() if issubclass(kind, Measure) and kind.__module__ in order]
     return {snake(kind.__name__): kind for kind in sorted(found, key=lambda kind: order[kind.__module__])}
 
 
