@@ -1,0 +1,181 @@
+"""Plan: a study written down before anything of it is known, with a digest that its results carry."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from wetware.data import prepare
+from wetware.data.files import digest
+from wetware.evaluation.study.arms import EQUAL_TIME, EVERYTHING, PEER, Arm, Study
+from wetware.evaluation.study.matching import parameters
+from wetware.training import Monitoring, Tokens, Trainer
+
+FORMAT = 1
+ROUNDS, STEPS = 5, 3  # of the measurement of speed: rounds in which every arm has its turn, of so many steps
+CURVE = 10  # evaluations along each run
+CURVE_TOKENS = 20_000
+
+ANALYSIS = (
+    "Outcome: bits per byte of held-out text, state carried, of the model at its last step (never the best checkpoint).",
+    "Effect of an arm: mean over seeds of its outcome minus that of its reference at the same seed; a seed fixes the order of "
+    "the text, and by path the first value of every parameter that both have with the same shape.",
+    "Interval: Student's t, 95 %; a BCa bootstrap interval is given beside it.",
+    "Test: paired t, two-sided; Holm's correction within each group of arms, at 0.05; the exact sign-flip permutation p is "
+    "given beside it.",
+    "Equivalence: two one-sided t tests against the margin, Holm's correction within the group too.",
+    "A failed cell is a row; its seed is left out of the comparisons of its arm, and the number of seeds is printed.",
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be trained and how it will be judged.
+
+    speeds: training tokens a second of each arm, measured before the first cell, every arm in turn, on ``threads`` threads:
+    what the time left is estimated from, and the cost of an arm.
+    """
+
+    name: str
+    question: str
+    arms: tuple[Arm, ...]
+    seeds: int
+    margin: float
+    held_out: int | None
+    threads: int
+    speeds: tuple[float, ...]
+
+    @property
+    def cells(self) -> list[tuple[str, int]]:
+        """(arm, seed) of every cell, seed by seed, so that an unfinished study is a balanced one."""
+        return [(arm.name, seed) for seed in range(self.seeds) for arm in self.arms]
+
+    def arm(self, name: str) -> Arm:
+        return next(arm for arm in self.arms if arm.name == name)
+
+    def speed(self, name: str) -> float:
+        return dict(zip((arm.name for arm in self.arms), self.speeds, strict=True))[name]
+
+    def seconds(self, name: str) -> float:
+        """How long a cell of that arm should take."""
+        return self.arm(name).tokens / self.speed(name)
+
+    @property
+    def digest(self) -> str:
+        return digest(self.to_dict())
+
+    def asks(self, other: Plan) -> bool:
+        """Whether the other plan is the same but for measured speeds: a plan may be resumed with, not changed."""
+        return digest(self._asked()) == digest(other._asked())
+
+    def _asked(self) -> dict[str, Any]:
+        plain = self.to_dict()
+        arms = [arm for arm in plain["arms"] if arm["group"] != EQUAL_TIME]
+        return {**plain, "arms": arms, "speeds": None, "threads": None}
+
+    def to_dict(self) -> dict[str, Any]:
+        plain: dict[str, Any] = dict(vars(self))
+        arms = [arm.to_dict() for arm in self.arms]
+        return {"format": FORMAT, **plain, "arms": arms, "speeds": list(self.speeds), "analysis": list(ANALYSIS)}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Plan:
+        kept: dict[str, Any] = {key: value for key, value in data.items() if key not in ("format", "analysis")}
+        kept |= {"arms": tuple(Arm.from_dict(arm) for arm in data["arms"]), "speeds": tuple(data["speeds"])}
+        return cls(**kept)
+
+    def markdown(self) -> str:
+        """The pre-registration for people."""
+        budget = sum(self.seconds(name) for name, _ in self.cells)
+        lines = [
+            f"# Pre-registration: {self.name}",
+            "",
+            self.question,
+            "",
+            f"Digest of the plan: `{self.digest}`. {len(self.arms)} arms, {self.seeds} seeds (0 to {self.seeds - 1}), "
+            f"{len(self.cells)} cells; margin of equivalence {self.margin} bits per byte; about {budget / 60:.0f} minutes of "
+            f"one worker with {self.threads} thread{'s' * (self.threads > 1)}.",
+            "",
+            "| arm | group | compared with | tokens | parameters (before matching) | tokens/s |",
+            "|---|---|---|---|---|---|",
+        ]
+        for arm, speed in zip(self.arms, self.speeds, strict=True):
+            count = parameters(arm.run.model)
+            size = f"{count:,}" + (f" ({arm.unmatched:,})" if arm.unmatched != count else "")
+            lines.append(f"| {arm.name} | {arm.group} | {arm.against or ''} | {arm.tokens:,} | {size} | {speed:,.0f} |")
+        return "\n".join([*lines, "", "## Analysis", "", *(f"- {line}" for line in ANALYSIS), ""])
+
+
+Told = Callable[[str, float], None]  # what is being done, and the share that is done
+
+
+def draw_up(
+    name: str, study: Study, *, threads: int = 1, measure: bool = True, progress: Told = lambda text, share: None
+) -> Plan:
+    """Make a study's plan: read the text, make the arms, measure how fast each trains.
+
+    Without ``measure`` the speeds are 1, for asking whether a plan is the same (:meth:`Plan.asks`).
+    """
+    progress("reading the text and making its tokenizer", 0.0)
+    tokenizer, _, _ = prepare(study.run.corpus, study.run.tokenizer)
+    arms = replace(study, run=study.run.fitted(tokenizer.vocab_size, tokenizer.boundary)).arms()
+    speeds = _speeds(arms, threads, progress) if measure else (1.0,) * len(arms)
+    if study.equal_time:
+        pace = dict(zip((arm.name for arm in arms), speeds, strict=True))
+        for arm in [arm for arm in arms if arm.group == PEER]:
+            tokens = max(1, round(study.tokens * pace[arm.name] / pace[EVERYTHING], -3))
+            training = replace(arm.run.training, limit=Tokens(count=int(tokens)))
+            run, about = replace(arm.run, training=training), f"{arm.about}, as many tokens as fit in the same time"
+            arms += (replace(arm, name=f"{arm.name}, equal time", group=EQUAL_TIME, run=run, about=about),)
+            speeds += (pace[arm.name],)
+    watched = tuple(replace(arm, run=_watched(arm.run)) for arm in arms)
+    return Plan(name, study.question, watched, study.seeds, study.margin, study.held_out, threads, speeds)
+
+
+def _watched(run: Any) -> Any:
+    """A run as a cell: a curve, checkpoints enough to lose little by a kill, no samples."""
+    steps = max(1, run.training.limit.count // (run.training.batch * run.training.chunk))
+    monitoring = Monitoring(
+        log_every=max(1, steps // 50),
+        evaluate_every=max(1, steps // CURVE),
+        evaluate_tokens=CURVE_TOKENS,
+        sample_every=2**31,
+        sample_tokens=1,
+        checkpoint_every=max(1, steps // CURVE),
+        keep=1,
+    )
+    return replace(run, monitoring=monitoring)
+
+
+def _speeds(arms: Sequence[Arm], threads: int, progress: Told) -> tuple[float, ...]:
+    """Training tokens a second of every arm: the median over rounds in which each has its turn. On one thread it is the
+    process's own time that counts, which other programs hardly change."""
+    clock = time.process_time if threads == 1 else time.perf_counter
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    rates: list[list[float]] = [[] for _ in arms]
+    try:
+        with TemporaryDirectory() as folder:
+            trainers = []
+            for index, arm in enumerate(arms):
+                progress(f"measuring speed: {arm.name}", 0.3 * index / len(arms))
+                trainers.append(Trainer(arm.run, Path(folder) / str(index)))
+                trainers[-1].update()  # compiles, warms
+            for turn in range(ROUNDS):
+                for arm, trainer, rate in zip(arms, trainers, rates, strict=True):
+                    done = (turn + len(rate) / ROUNDS / len(arms)) / ROUNDS
+                    progress(f"measuring speed: {arm.name}", 0.3 + 0.7 * done)
+                    started = clock()
+                    for _ in range(STEPS):
+                        trainer.update()
+                    rate.append(STEPS * trainer.stream.tokens_per_step / max(clock() - started, 1e-9))
+    finally:
+        torch.set_num_threads(before)
+    return tuple(round(statistics.median(rate), 1) for rate in rates)
