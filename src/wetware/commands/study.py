@@ -1,0 +1,303 @@
+"""``wetware study``: draw up a plan, train its cells in parallel processes, and report."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from filelock import FileLock, Timeout
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn
+
+from wetware.commands.console import Console
+from wetware.commands.progress import clock
+from wetware.commands.study_report import write_report
+from wetware.config import ConfigError
+from wetware.data import DataError
+from wetware.data.files import write_atomically
+from wetware.evaluation.study import Change, Plan, Study, draw_up
+from wetware.evaluation.study.store import DONE, FAILED, RUNNING, Cell, Store
+from wetware.evaluation.study.worker import Worker
+from wetware.recipes import study as study_of
+from wetware.training.memory import keep_buffers
+
+POLL = 1.0  # seconds between looks at the store
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.recipe in ("work", "report"):
+        if arguments.url is None:
+            raise ConfigError(f"wetware study {arguments.recipe}: which database? wetware study {arguments.recipe} URL")
+        return _work(arguments) if arguments.recipe == "work" else _report(arguments)
+    if arguments.url is not None:
+        raise ConfigError(f"unexpected {arguments.url!r}: only 'work' and 'report' are followed by a database")
+    return _study(arguments)
+
+
+def url_of(given: str) -> str:
+    """A database URL; the path of an SQLite file, or of the folder of a study, stands for one."""
+    path = Path(given)
+    if "://" in given:
+        return given
+    if path.is_dir() and (path / "study.db").exists():
+        path = path / "study.db"
+    if not path.is_file():
+        raise DataError(f"no database {given!r}: give a study's folder, an SQLite file, or a URL")
+    return f"sqlite:///{path}"
+
+
+# ------------------------------------------------------------------------------------------------------------- the study
+
+
+def _study(arguments: argparse.Namespace) -> int:
+    console, study = Console(), asked(arguments)
+    name = arguments.name or arguments.recipe
+    out = Path(arguments.out or Path("runs") / "studies" / name)
+    url = arguments.store or f"sqlite:///{out / 'study.db'}"
+    if "://" not in url:
+        raise ConfigError(
+            f"--store {url!r}: expected a database URL, as sqlite:///file.db or postgresql+psycopg://host/name"
+        )
+    workers = arguments.workers or max(1, (os.cpu_count() or 1) // (arguments.threads or 1))
+    threads = arguments.threads or max(1, (os.cpu_count() or 1) // workers)
+    keep_buffers()
+    if arguments.plan:
+        plan = _drawn(name, study, threads, console)
+        console.print(escape(plan.markdown()), soft_wrap=True)
+        return 0
+    with _claimed(out):
+        store = Store(url)
+        plan = _registered(store, name, study, threads, out, arguments, console)
+        stopped = _tend(store, plan, out, workers, console)
+        if stopped:
+            console.print("stopped; the same command with --resume goes on")
+            return 128 + stopped
+        write_report(store, name, out, console)
+        failures = sum(cell.status == FAILED for cell in store.cells(name))
+        return 1 if failures else 0
+
+
+def asked(arguments: argparse.Namespace) -> Study:
+    """The study of that name with what the command line says otherwise."""
+    study = study_of(arguments.recipe)
+    changes = []
+    for control in arguments.control:
+        settings = []
+        for setting in control.split(","):
+            path, sign, value = setting.partition("=")
+            if not sign or not path:
+                raise ConfigError(f"--control {control!r}: expected PATH=VALUE, as in model.encoder=CurrentEncoder")
+            settings.append((path, value))
+        changes.append(Change(control, tuple(settings)))
+    given = {
+        "leave_out": _paths(arguments.leave_out),
+        "add": _paths(arguments.add),
+        "changes": (*study.changes, *changes) if changes else None,
+        "tokens": arguments.tokens,
+        "seeds": arguments.seeds,
+        "margin": arguments.margin,
+        "held_out": arguments.held_out,
+        "match": False if arguments.no_match else None,
+    }
+    if arguments.add is not None and arguments.leave_out is None:
+        given["leave_out"] = ()  # who asks for one side is not given both
+    study = replace(study, **{key: value for key, value in given.items() if value is not None})
+    return replace(study, plain=None) if arguments.no_plain else study
+
+
+def _paths(text: str | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    return tuple(path.strip() for path in text.split(",") if path.strip() and path.strip() != "none")
+
+
+@contextmanager
+def _claimed(out: Path) -> Generator[None]:
+    """One process tends a study at a time."""
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(
+            f"another process tends the study in {str(out)!r}; add workers: wetware study work URL"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _registered(
+    store: Store, name: str, study: Study, threads: int, out: Path, arguments: argparse.Namespace, console: Console
+) -> Plan:
+    """The plan: as it was registered, when there is one; else drawn up, written down, and registered."""
+    if name in store.names():
+        if not arguments.resume:
+            raise ConfigError(
+                f"{store.shown} holds a study {name!r} already: --resume goes on with it, --name names another"
+            )
+        plan = store.plan(name)
+        if not plan.asks(draw_up(name, study, measure=False)):
+            raise ConfigError(f"--resume: study {name!r} was registered with another plan; use --name for a new one")
+        freed, again = store.release_dead(name), store.retry(name) if arguments.retry_failed else 0
+        done = sum(cell.status == DONE for cell in store.cells(name))
+        console.print(f"resumed {name}: {done} of {len(plan.cells)} cells are done" + _also(freed, again))
+    else:
+        plan = _drawn(name, study, threads, console)
+        write_atomically(out / "preregistration.md", plan.markdown())  # before the first cell, whatever comes after
+        store.register(plan)
+        console.print(f"pre-registered in {out / 'preregistration.md'}, digest {plan.digest}", soft_wrap=True)
+    return plan
+
+
+def _also(freed: int, again: int) -> str:
+    said = [f"{freed} taken back from workers that died"] if freed else []
+    said += [f"{again} failed ones are tried again"] if again else []
+    return "".join(f"; {text}" for text in said)
+
+
+def _drawn(name: str, study: Study, threads: int, console: Console) -> Plan:
+    columns = (BarColumn(bar_width=16), TextColumn("{task.description}"))
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=1.0)
+        return draw_up(
+            name,
+            study,
+            threads=threads,
+            progress=lambda text, share: bar.update(task, completed=share, description=text),
+        )
+
+
+# ------------------------------------------------------------------------------------------------------------- its workers
+
+
+def _tend(store: Store, plan: Plan, out: Path, workers: int, console: Console) -> int | None:
+    """Keep ``workers`` processes at work until no cell is open; gives the signal that stopped it, if one did."""
+    total = sum(plan.seconds(arm) for arm, _ in plan.cells)
+    left = sum(plan.seconds(cell.arm) for cell in store.cells(plan.name) if cell.status not in (DONE, FAILED))
+    console.print(
+        f"{len(plan.arms)} arms x {plan.seeds} seeds = {len(plan.cells)} cells; about {clock(left / workers)} of training on "
+        f"{workers} worker{'s' * (workers > 1)}, evaluations beside it; cells in {out / 'cells'}",
+        soft_wrap=True,
+    )
+    caught: list[int] = []
+    previous = {
+        number: signal.signal(number, lambda number, _: caught.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    crew = _Crew(store.url, plan, out, workers)
+    columns = (BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.description}"))
+    try:
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+            task = bar.add_task("", total=total)
+            watch = _Watch(plan, console)
+            while store.open(plan.name) and not caught:
+                crew.keep_up()
+                bar.update(task, **watch.look(store.cells(plan.name)))
+                time.sleep(POLL)
+            watch.look(store.cells(plan.name))
+    finally:
+        crew.stop(interrupt=bool(caught))
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    return caught[0] if caught else None
+
+
+class _Crew:
+    """The worker processes. One that dies is replaced: the store counts how often a cell takes its worker with it."""
+
+    def __init__(self, url: str, plan: Plan, out: Path, workers: int) -> None:
+        self.out = out
+        self.processes: list[subprocess.Popen | None] = [None] * workers
+        self.command = [sys.executable, "-m", "wetware", "study", "work", url, "--name", plan.name]
+        self.command += ["--threads", str(plan.threads), "--out", str(out), "--parent", str(os.getpid())]
+
+    def keep_up(self) -> None:
+        for place, process in enumerate(self.processes):
+            if process is None or (process.poll() is not None and process.returncode != 0):
+                with (self.out / f"worker-{place + 1}.log").open("ab") as log:
+                    # A session of its own: Ctrl-C reaches it through us, once, and not through the terminal as well.
+                    self.processes[place] = subprocess.Popen(
+                        self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                    )
+
+    def stop(self, interrupt: bool) -> None:
+        for process in self.processes:
+            if process is not None and process.poll() is None and interrupt:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes:
+            if process is not None:
+                process.wait()
+
+
+class _Watch:
+    """What the cells do, as lines and as one line."""
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self.plan, self.console = plan, console
+        self.told: set[int] | None = None
+        self.started, self.at_start = time.monotonic(), 0.0
+        self.said = 0.0
+
+    def look(self, cells: list[Cell]) -> dict:
+        work = {cell.id: self.plan.seconds(cell.arm) for cell in cells}
+        ended = [cell for cell in cells if cell.status in (DONE, FAILED)]
+        done = sum(work[cell.id] for cell in ended)
+        done += sum(work[cell.id] * cell.progress for cell in cells if cell.status == RUNNING)
+        if self.told is None:
+            self.told, self.at_start = {cell.id for cell in ended}, done
+        for cell in ended:
+            if cell.id not in self.told:
+                self.told.add(cell.id)
+                self._tell(cell, len(ended), len(cells))
+        spent, gained = time.monotonic() - self.started, done - self.at_start
+        left = clock((sum(work.values()) - done) * spent / gained) if gained > 0 else "?"
+        running = [f"{cell.arm} #{cell.seed} {cell.progress:.0%}" for cell in cells if cell.status == RUNNING]
+        line = f"{len(ended)} of {len(cells)} cells, {left} left; now {', '.join(running) or 'starting'}"
+        if not self.console.is_terminal and time.monotonic() - self.said > 60:
+            self.said = time.monotonic()
+            self.console.print(escape(line), soft_wrap=True)
+        return {"completed": done, "description": escape(line)}
+
+    def _tell(self, cell: Cell, ended: int, total: int) -> None:
+        if cell.status == FAILED:
+            said = f"[red]failed: {escape(cell.error or '')}[/red]"
+        else:
+            said = f"[bold]{cell.result['bits_per_byte']:.4f}[/bold] bits per byte"
+        self.console.print(f"{ended:4d}/{total}  {escape(cell.arm)}, seed {cell.seed}: {said}", soft_wrap=True)
+
+
+# ---------------------------------------------------------------------------------------------------- work and report alone
+
+
+def _work(arguments: argparse.Namespace) -> int:
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    keep_buffers()
+    console, store = Console(), Store(url_of(arguments.url))
+    if arguments.name is not None:
+        store.plan(arguments.name)
+    out = Path(arguments.out or Path("runs") / "studies")
+    say = lambda text: console.print(escape(text), soft_wrap=True)  # noqa: E731
+    stopped = Worker(store, out / "cells", arguments.name, parent=arguments.parent, say=say).work()
+    return 0 if stopped is None else 128 + stopped
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    store = Store(url_of(arguments.url))
+    names = store.names()
+    if arguments.name is None and len(names) != 1:
+        raise ConfigError(f"--name which? {store.shown} holds {', '.join(names) or 'no study'}")
+    name = arguments.name or names[0]
+    write_report(store, name, Path(arguments.out or Path("runs") / "studies" / name), Console())
+    return 0
