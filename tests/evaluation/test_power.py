@@ -46,7 +46,7 @@ def test_limits_of_a_study():
     assert (
         "below .031 (2 in 2^6)" in text and "smallest p is .28: it cannot ever reach .05, which takes 9 seeds" in text
     )
-    assert "1.43 standard deviations" in text and "2.40 where" in text and "an effect of 0.0057" in text
+    assert "1.43 standard deviations" in text and "2.40 at Holm's" in text and "an effect of 0.0057 and 0.0096" in text
     assert "could have been shown" in text and "probability .87 or more" in text
     noisy = " ".join(limits(6, 9, sd=0.012, margin=0.01))
     assert "could not be counted on" in noisy and "takes 25 seeds" in noisy
@@ -59,6 +59,7 @@ def test_limits_of_other_studies():
     assert "below .25" in limits(3, 1)[0] and "It cannot reach .05" in limits(3, 1)[1]
     assert "It can reach .05" in limits(6, 1)[1] and "it can still reach .05, at its smallest .018" in limits(10, 9)[1]
     assert limits(1, 5, sd=0.1, margin=0.01) == [limits(1, 5)[0]] and "no verdict" in limits(1, 5)[0]
+    assert "takes more than" in limits(6, 9, sd=1.0, margin=1e-5)[-1]
     planned = limits(6, 9, margin=0.01)[-1]
     assert "is 0.0043 or less" in planned and equivalence_power(6, 0.0043, 0.01, alpha=0.05 / 9) > 0.8
 
@@ -68,5 +69,5 @@ def test_what_is_refused():
         power(1, 1.0)
     with pytest.raises(ConfigError, match=r"\|d\| = 0 is out of range"):
         seeds_for(0)
-    with pytest.raises(ConfigError, match="more than 10000000 seeds"):
+    with pytest.raises(ConfigError, match="d = 1e-06 takes more than"):
         seeds_for(1e-6)

@@ -34,7 +34,10 @@ def seeds_for(d: float, power: float = POWER, alpha: float = ALPHA) -> int:
     """The fewest seeds with which an effect of ``d`` = mean / sd is found with that ``power``."""
     in_range("power", power, 0.0, 1.0)
     in_range("|d|", abs(d), 0.0, math.inf)
-    return _fewest(lambda n: _power(n, d, alpha) >= power, f"d = {d}")
+    found = _fewest(lambda n: _power(n, d, alpha) >= power)
+    if found is None:
+        raise ConfigError(f"d = {d} takes more than {MOST_SEEDS} seeds")
+    return found
 
 
 def detectable(n: int, power: float = POWER, alpha: float = ALPHA) -> float:
@@ -84,7 +87,8 @@ def equivalence_power(n: int, sd: float, margin: float, effect: float = 0.0, alp
 def limits(n: int, arms: int, sd: float | None = None, margin: float | None = None) -> list[str]:
     """Sentences for every report: what ``n`` seeds and a family of ``arms`` could have shown, whatever they did show.
 
-    sd: of a difference, in bits per byte, where it is known. margin: of equivalence, likewise.
+    sd: of a difference, in bits per byte, where it is known; an estimate of it, pooled over arms, is taken as if it were the
+    true one. margin: of equivalence, likewise.
     """
     _seeds(n, least=1)
     if arms < 1:
@@ -98,15 +102,16 @@ def limits(n: int, arms: int, sd: float | None = None, margin: float | None = No
     said.append(
         f"The paired t test finds an effect of {found:.2f} standard deviations of a difference with power {short(POWER)}"
         + (
-            f", and of {corrected:.2f} where the correction asks the most of it ({short(ALPHA)} / {arms})."
+            f" without correction, of {corrected:.2f} at Holm's strictest step ({short(ALPHA)} / {arms})."
             if many
             else "."
         )
     )
     if sd:
+        both = f"{found * sd:.4f} and {corrected * sd:.4f}" if many else f"{found * sd:.4f}"
         said.append(
-            f"The standard deviation of a difference was {sd:.4f} bits per byte: an effect of {found * sd:.4f} could have "
-            f"been seen with that power" + (f", of {corrected * sd:.4f} at the least." if many else ".")
+            f"The standard deviation of a difference was {sd:.4f} bits per byte, so that is an effect of {both} bits per "
+            f"byte: smaller ones could be missed."
         )
     if margin:
         said.append(_equivalence_limit(n, strict, sd, margin))
@@ -120,7 +125,7 @@ def _permutation_limits(n: int, arms: int) -> list[str]:
         reaches = "can" if least <= ALPHA else "cannot"
         said.append(f"It {reaches} reach {short(ALPHA)}; the p reported is that of the paired t test, {NORMAL}.")
     elif arms * least > ALPHA:
-        enough = _fewest(lambda seeds: arms * smallest_permutation_p(seeds) <= ALPHA, f"{arms} arms")
+        enough = _fewest(lambda seeds: arms * smallest_permutation_p(seeds) <= ALPHA)
         said.append(
             f"Corrected over {arms} arms (Holm) its smallest p is {short(min(1.0, arms * least))}: it cannot ever reach "
             f"{short(ALPHA)}, which takes {enough} seeds. The corrected p is therefore that of the paired t test, {NORMAL}."
@@ -143,23 +148,23 @@ def _equivalence_limit(n: int, alpha: float, sd: float | None, margin: float) ->
     chance = equivalence_power(n, sd, margin, alpha=alpha)
     if chance >= POWER:
         return (
-            f"Equivalence within {margin:g} bits per byte could have been shown: for an arm without any effect with "
+            f"Equivalence within {margin:g} bits per byte could have been shown: an arm without any effect shows it with "
             f"probability {short(math.floor(min(chance, 0.99) * 100) / 100)} or more."
         )
-    enough = _fewest(lambda seeds: equivalence_power(seeds, sd, margin, alpha=alpha) >= POWER, f"margin = {margin}")
+    enough = _fewest(lambda seeds: equivalence_power(seeds, sd, margin, alpha=alpha) >= POWER)
     return (
-        f"Equivalence within {margin:g} bits per byte could not be counted on: an arm without any effect shows it with "
-        f"probability {short(chance)} where the correction asks the most; {short(POWER)} takes {enough} seeds."
+        f"Equivalence within {margin:g} bits per byte could not be counted on: an arm without any effect may show it with "
+        f"probability {short(chance)} only; {short(POWER)} takes {enough or f'more than {MOST_SEEDS}'} seeds."
     )
 
 
-def _fewest(enough: Callable[[int], bool], what: str) -> int:
-    """The smallest number of seeds, from 2, that is enough; more must be enough too."""
+def _fewest(enough: Callable[[int], bool]) -> int | None:
+    """The smallest number of seeds, from 2, that is enough, where more always are too; None when no study has so many."""
     high = 2
     while not enough(high):
-        high *= 2
         if high > MOST_SEEDS:
-            raise ConfigError(f"{what}: more than {MOST_SEEDS} seeds would be needed")
+            return None
+        high *= 2
     low = high // 2  # not enough, or below the first that is looked at
     while high - low > 1:
         middle = (low + high) // 2
