@@ -56,11 +56,22 @@ def _command(commands, name: str, about: str, more: str = "") -> argparse.Argume
     return commands.add_parser(name, help=about, description=about, epilog=more, formatter_class=_Formatter)
 
 
-def _device(command: argparse.ArgumentParser) -> None:
+def _device(command: argparse.ArgumentParser, threads: str = "processor threads (default: one for each core)") -> None:
     command.add_argument(
         "--device", default="auto", metavar="auto|cpu|cuda|mps", help="where to compute (default: the best)"
     )
-    command.add_argument("--threads", type=_threads, metavar="N", help="processor threads (default: one for each core)")
+    command.add_argument("--threads", type=_threads, metavar="N", help=threads)
+
+
+def _set(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        dest="settings",
+        help="change any field of the config",
+    )
 
 
 def _data(command: argparse.ArgumentParser, meaning: str) -> None:
@@ -87,14 +98,7 @@ the clock; with --steps or --tokens the same seed gives the same run.
     command = _command(commands, "train", "Train a recipe: a model on a text.", more)
     command.add_argument("recipe", metavar="RECIPE", help="its name (see: wetware recipes)")
     command.add_argument("--out", metavar="DIR", help="the run's folder (default: runs/RECIPE)")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        dest="settings",
-        help="change any field of the config",
-    )
+    _set(command)
     _data(command, "the text to learn")
     limit = command.add_mutually_exclusive_group()
     limit.add_argument("--steps", type=_positive, metavar="N", help="how long: optimizer steps")
@@ -189,13 +193,17 @@ out in turn.
         commands, "study", "Measure what each mechanism is worth: many small runs, compared by seed.", more
     )
     command.add_argument("recipe", metavar="RECIPE", help="a recipe, a study (see: wetware recipes), or: work, report")
-    command.add_argument("url", metavar="URL", nargs="?", help="of the database, after work or report")
+    command.add_argument(
+        "url", metavar="URL", nargs="?", help="of the database, after work or report (default: $WETWARE_STORE)"
+    )
     paths = "PATH,..."
     command.add_argument("--leave-out", metavar=paths, help="mechanisms to take out, one an arm: paths, all, none")
     command.add_argument("--add", metavar=paths, help="mechanisms to put alone into the bare skeleton: paths, all")
     command.add_argument(
         "--control", action="append", default=[], metavar="PATH=VALUE,...", help="an arm with these fields changed"
     )
+    _set(command)
+    _data(command, "the text to learn")
     command.add_argument("--seeds", type=_positive, metavar="N", help="runs of each arm (default: 6)")
     command.add_argument("--tokens", type=_positive, metavar="N", help="read by each run (default: 1,000,000)")
     command.add_argument(
@@ -205,7 +213,7 @@ out in turn.
     command.add_argument("--no-match", action="store_true", help="leave widths alone, let parameters differ")
     command.add_argument("--no-plain", action="store_true", help="without the plain transformer beside it")
     command.add_argument("--workers", type=_threads, metavar="W", help="processes side by side (default: one a core)")
-    command.add_argument("--threads", type=_threads, metavar="N", help="of each worker (default: cores / workers)")
+    _device(command, "of each worker (default: cores / workers)")
     command.add_argument("--store", metavar="URL", help="a database (default: sqlite in the study's folder)")
     command.add_argument("--name", metavar="NAME", help="of the study (default: RECIPE)")
     command.add_argument("--out", metavar="DIR", help="the study's folder (default: runs/studies/NAME)")

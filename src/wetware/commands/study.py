@@ -13,16 +13,17 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import torch
 from filelock import FileLock, Timeout
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn
 
+from wetware.commands.common import device
 from wetware.commands.console import Console
 from wetware.commands.progress import clock
 from wetware.commands.study_report import write_report
+from wetware.commands.train import configure
 from wetware.config import ConfigError
-from wetware.data import DataError
+from wetware.data import DataError, corpus_from
 from wetware.data.files import write_atomically
 from wetware.evaluation.study import Change, Plan, Study, draw_up
 from wetware.evaluation.study.store import DONE, FAILED, RUNNING, Cell, Store
@@ -31,12 +32,15 @@ from wetware.recipes import study as study_of
 from wetware.training.memory import keep_buffers
 
 POLL = 1.0  # seconds between looks at the store
+VARIABLE = "WETWARE_STORE"  # a URL may hold a password, and command lines can be seen by everyone on a machine
+HOPELESS = 5  # workers that die one after the other before they begin a cell
 
 
 def run(arguments: argparse.Namespace) -> int:
     if arguments.recipe in ("work", "report"):
-        if arguments.url is None:
-            raise ConfigError(f"wetware study {arguments.recipe}: which database? wetware study {arguments.recipe} URL")
+        arguments.url = arguments.url or os.environ.get(VARIABLE)
+        if not arguments.url:
+            raise ConfigError(f"wetware study {arguments.recipe}: which database? Give its URL, or set {VARIABLE}")
         return _work(arguments) if arguments.recipe == "work" else _report(arguments)
     if arguments.url is not None:
         raise ConfigError(f"unexpected {arguments.url!r}: only 'work' and 'report' are followed by a database")
@@ -77,7 +81,7 @@ def _study(arguments: argparse.Namespace) -> int:
     with _claimed(out):
         store = Store(url)
         plan = _registered(store, name, study, threads, out, arguments, console)
-        stopped = _tend(store, plan, out, workers, console)
+        stopped = _tend(store, plan, out, workers, arguments.device, console)
         if stopped:
             console.print("stopped; the same command with --resume goes on")
             return 128 + stopped
@@ -89,6 +93,8 @@ def _study(arguments: argparse.Namespace) -> int:
 def asked(arguments: argparse.Namespace) -> Study:
     """The study of that name with what the command line says otherwise."""
     study = study_of(arguments.recipe)
+    base = configure(study.run, arguments.settings)
+    study = replace(study, run=base if arguments.data is None else replace(base, corpus=corpus_from(arguments.data)))
     changes = []
     for control in arguments.control:
         settings = []
@@ -181,7 +187,7 @@ def _drawn(name: str, study: Study, threads: int, console: Console) -> Plan:
 # ------------------------------------------------------------------------------------------------------------- its workers
 
 
-def _tend(store: Store, plan: Plan, out: Path, workers: int, console: Console) -> int | None:
+def _tend(store: Store, plan: Plan, out: Path, workers: int, place: str, console: Console) -> int | None:
     """Keep ``workers`` processes at work until no cell is open; gives the signal that stopped it, if one did."""
     total = sum(plan.seconds(arm) for arm, _ in plan.cells)
     left = sum(plan.seconds(cell.arm) for cell in store.cells(plan.name) if cell.status not in (DONE, FAILED))
@@ -195,19 +201,23 @@ def _tend(store: Store, plan: Plan, out: Path, workers: int, console: Console) -
         number: signal.signal(number, lambda number, _: caught.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    crew = _Crew(store.url, plan, out, workers)
+    crew = _Crew(store.url, plan, out, workers, place)
     columns = (BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.description}"))
     try:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
             task = bar.add_task("", total=total)
             watch = _Watch(plan, console)
             while store.open(plan.name) and not caught:
-                crew.keep_up()
-                bar.update(task, **watch.look(store.cells(plan.name)))
+                cells = store.cells(plan.name)
+                crew.keep_up(sum(cell.attempts for cell in cells))
+                bar.update(task, **watch.look(cells))
                 time.sleep(POLL)
             watch.look(store.cells(plan.name))
-    finally:
         crew.stop(interrupt=bool(caught))
+    except BaseException:
+        crew.stop(interrupt=True)
+        raise
+    finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
     return caught[0] if caught else None
@@ -216,20 +226,35 @@ def _tend(store: Store, plan: Plan, out: Path, workers: int, console: Console) -
 class _Crew:
     """The worker processes. One that dies is replaced: the store counts how often a cell takes its worker with it."""
 
-    def __init__(self, url: str, plan: Plan, out: Path, workers: int) -> None:
-        self.out = out
+    def __init__(self, url: str, plan: Plan, out: Path, workers: int, device: str) -> None:
+        self.out, self.deaths, self.begun = out, 0, -1
         self.processes: list[subprocess.Popen | None] = [None] * workers
-        self.command = [sys.executable, "-m", "wetware", "study", "work", url, "--name", plan.name]
-        self.command += ["--threads", str(plan.threads), "--out", str(out), "--parent", str(os.getpid())]
+        self.command = [sys.executable, "-m", "wetware", "study", "work", "--name", plan.name]
+        self.command += ["--threads", str(plan.threads), "--device", device]
+        self.command += ["--out", str(out), "--parent", str(os.getpid())]
+        self.environment = {**os.environ, VARIABLE: url}
 
-    def keep_up(self) -> None:
+    def keep_up(self, begun: int) -> None:
+        """Start who is missing; ``begun`` counts the attempts at cells so far, by which a death is told from a false start."""
+        if begun != self.begun:
+            self.begun, self.deaths = begun, 0
         for place, process in enumerate(self.processes):
-            if process is None or (process.poll() is not None and process.returncode != 0):
-                with (self.out / f"worker-{place + 1}.log").open("ab") as log:
-                    # A session of its own: Ctrl-C reaches it through us, once, and not through the terminal as well.
-                    self.processes[place] = subprocess.Popen(
-                        self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-                    )
+            if process is not None and (process.poll() is None or process.returncode == 0):
+                continue
+            log = self.out / f"worker-{place + 1}.log"
+            self.deaths += process is not None
+            if self.deaths >= HOPELESS:
+                raise DataError(f"workers die before they begin a cell; the last one said why in {str(log)!r}")
+            with log.open("ab") as file:
+                # A session of its own: Ctrl-C reaches it through us, once, and not through the terminal as well.
+                self.processes[place] = subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=file,
+                    stderr=file,
+                    start_new_session=True,
+                    env=self.environment,
+                )
 
     def stop(self, interrupt: bool) -> None:
         for process in self.processes:
@@ -281,15 +306,14 @@ class _Watch:
 
 
 def _work(arguments: argparse.Namespace) -> int:
-    if arguments.threads:
-        torch.set_num_threads(arguments.threads)
     keep_buffers()
-    console, store = Console(), Store(url_of(arguments.url))
+    console, store, where = Console(), Store(url_of(arguments.url)), device(arguments)
     if arguments.name is not None:
         store.plan(arguments.name)
     out = Path(arguments.out or Path("runs") / "studies")
     say = lambda text: console.print(escape(text), soft_wrap=True)  # noqa: E731
-    stopped = Worker(store, out / "cells", arguments.name, parent=arguments.parent, say=say).work()
+    cells = out / "cells"
+    stopped = Worker(store, cells, arguments.name, device=where, parent=arguments.parent, say=say).work()
     return 0 if stopped is None else 128 + stopped
 
 

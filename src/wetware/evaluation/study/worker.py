@@ -41,11 +41,12 @@ class Worker:
         folder: str | Path,
         study: str | None = None,
         *,
+        device: str | torch.device = "cpu",
         parent: int | None = None,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.store, self.folder, self.study, self.parent, self.say = store, Path(folder), study, parent, say
-        self.name = this_worker()
+        self.name, self.device = this_worker(), device
         self._plans: dict[str, Plan] = {}
 
     def work(self) -> int | None:
@@ -99,13 +100,13 @@ class Worker:
         run = with_(arm.run, "seed", cell.seed)
         folder = self.folder / cell.study / f"{slug(cell.arm)}-seed-{cell.seed}"
         if checkpoint.steps(folder):
-            trainer = Trainer.resume(folder, reporter=reporter)
+            trainer = Trainer.resume(folder, reporter=reporter, device=self.device)
             if trainer.run != run.fitted(trainer.tokenizer.vocab_size, trainer.tokenizer.boundary):
                 raise CheckpointError(
                     f"{str(folder)!r} holds another run than this cell's: remove it or choose another --out"
                 )
         else:
-            trainer = Trainer(run, folder, reporter=reporter)
+            trainer = Trainer(run, folder, reporter=reporter, device=self.device)
         started = time.process_time()
         stopped = trainer.fit() if trainer.progress < 1 else None
         if stopped is not None and stopped.signal is not None:
