@@ -32,7 +32,17 @@ _HOMES = {
         "SelfAttention",
         "SpikingBlock",
     ),
-    "wetware.models": ("GPT", "MODELS", "FiringTarget", "LanguageModel", "ModelConfig", "Output", "RealSam"),
+    "wetware.models": (
+        "GPT",
+        "GRU",
+        "LSTM",
+        "MODELS",
+        "FiringTarget",
+        "LanguageModel",
+        "ModelConfig",
+        "Output",
+        "RealSam",
+    ),
     "wetware.models.generation": ("Sampling", "Session", "generate", "stream"),
     "wetware.modulation": ("NEUTRAL", "ConstantStress", "Environment", "LogNormalDiversity", "LossStress", "Signals"),
     "wetware.neurons": (
