@@ -50,6 +50,7 @@ _HOMES = {
         "AttachedReset",
         "DetachedReset",
         "FastSigmoid",
+        "GradedLIF",
         "LearnedDecay",
         "LearnedThreshold",
         "LogSpacedDecay",
