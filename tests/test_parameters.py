@@ -14,6 +14,7 @@ from wetware.parameters import (
     NEURON,
     constant,
     filled,
+    hollow,
     initialize,
     keyed_generator,
     log_normal,
@@ -22,6 +23,7 @@ from wetware.parameters import (
     orthogonal,
     parameter,
     role,
+    stacked,
     through,
 )
 
@@ -119,14 +121,24 @@ def test_log_normal_has_mean_one():
 
 
 def test_orthogonal_without_its_diagonal():
-    weight = filled_by(orthogonal(0.2), 60, 60)
+    weight = filled_by(hollow(orthogonal(0.2)), 60, 60)
     assert (weight.diagonal() == 0).all()
     assert (weight[~torch.eye(60, dtype=bool)] != 0).all()
     # Orthogonal but for the diagonal, whose entries are of size 0.2 / sqrt(60): W W^T = 0.04 I up to twice that.
     torch.testing.assert_close(weight @ weight.T, 0.04 * torch.eye(60), atol=0.02, rtol=0)
     assert abs(float(torch.linalg.matrix_norm(weight, 2)) / 0.2 - 1.0) < 0.45
     assert abs(float(weight.norm()) / (0.2 * math.sqrt(59)) - 1.0) < 0.02
-    assert not torch.equal(weight, filled_by(orthogonal(0.2), 60, 60, seed=1))
+    assert not torch.equal(weight, filled_by(hollow(orthogonal(0.2)), 60, 60, seed=1))
+
+
+def test_stacked_parts_are_drawn_one_after_the_other():
+    """Each part by its own draw, no part the copy of another, all of it a function of the seed."""
+    weight = filled_by(stacked(orthogonal(1.0), orthogonal(2.0), filled(3.0)), 15, 5)
+    torch.testing.assert_close(weight[:5] @ weight[:5].T, torch.eye(5))
+    torch.testing.assert_close(weight[5:10] @ weight[5:10].T, 4.0 * torch.eye(5))
+    assert not torch.allclose(2.0 * weight[:5], weight[5:10])
+    assert (weight[10:] == 3.0).all()
+    assert torch.equal(weight, filled_by(stacked(orthogonal(1.0), orthogonal(2.0), filled(3.0)), 15, 5))
 
 
 def test_orthogonal_draws_turn_as_often_as_they_mirror():

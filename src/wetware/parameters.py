@@ -99,13 +99,33 @@ def _filled(value: float, tensor: Tensor, generator: Generator) -> None:
 
 
 def orthogonal(gain: float) -> Draw:
-    """A square matrix ``gain * Q`` with its diagonal set to zero: a neuron's memory of itself is its decay's business."""
+    """A square matrix ``gain * Q``, with Q from the uniform distribution over all orthogonal matrices."""
     return partial(_orthogonal, gain)
 
 
 def _orthogonal(gain: float, tensor: Tensor, generator: Generator) -> None:
     q, r = torch.linalg.qr(torch.empty(tensor.shape).normal_(generator=generator))
-    tensor.copy_(gain * q * r.diagonal().sign()).fill_diagonal_(0.0)
+    tensor.copy_(gain * q * r.diagonal().sign())
+
+
+def hollow(draw: Draw) -> Draw:
+    """``draw`` with its diagonal set to zero: a spiking neuron's memory of itself is its decay's business."""
+    return partial(_hollow, draw)
+
+
+def _hollow(draw: Draw, tensor: Tensor, generator: Generator) -> None:
+    draw(tensor, generator)
+    tensor.fill_diagonal_(0.0)
+
+
+def stacked(*draws: Draw) -> Draw:
+    """Equal parts along the first dimension, each by a draw of its own: the gates of one cell, kept in one matrix."""
+    return partial(_stacked, draws)
+
+
+def _stacked(draws: tuple[Draw, ...], tensor: Tensor, generator: Generator) -> None:
+    for part, draw in zip(tensor.chunk(len(draws)), draws, strict=True):
+        draw(part, generator)
 
 
 def log_normal(deviation: float) -> Draw:

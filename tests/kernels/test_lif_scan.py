@@ -343,8 +343,8 @@ REFERENCE_DAMAGE = [
     ("torch.tanh(x / bound)", "(x / bound).clamp(-1, 1)"),
 ]
 WALK_DAMAGE = [
-    ("s = torch.ge(", "s = torch.gt("),
-    ("spikes = (pre >= threshold)", "spikes = (pre > threshold)"),
+    ("torch.ge(pre, ", "torch.gt(pre, "),
+    ("spikes = sending.output(pre, threshold, width, slope)", "spikes = (pre > threshold).to(pre.dtype)"),
     ("value=-reset_gradient", "value=reset_gradient"),
     ("-(slopes * e + spikes * c)", "-(slopes * e)"),
     ("-(slopes * e + spikes * c)", "(slopes * e + spikes * c)"),

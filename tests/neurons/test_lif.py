@@ -22,7 +22,7 @@ from wetware.neurons import (
     UniformDecay,
     VariancePreserving,
 )
-from wetware.neurons.lif import DecayStart
+from wetware.neurons.leaky import DecayStart
 from wetware.neurons.normalise import InputNormalisation
 from wetware.parameters import NEURON, initialize, role
 

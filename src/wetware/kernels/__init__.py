@@ -3,6 +3,7 @@
 from wetware.kernels.attention import attention
 from wetware.kernels.cross_entropy import cross_entropy
 from wetware.kernels.gated_sum import gated_sum
+from wetware.kernels.graded_scan import graded_scan
 from wetware.kernels.lif_scan import lif_scan
 from wetware.kernels.op import OPS, Case, Choice, Op, Refused
 from wetware.kernels.rms_norm import rms_norm
@@ -17,6 +18,7 @@ __all__ = [
     "attention",
     "cross_entropy",
     "gated_sum",
+    "graded_scan",
     "lif_scan",
     "rms_norm",
     "spike_linear",

@@ -13,7 +13,7 @@ from wetware.kernels import gated_sum, rms_norm, spike_linear
 from wetware.layers.linear import Linear
 from wetware.modulation import ModulatorConfig, Signals
 from wetware.neurons import LIF, Activity, NeuronConfig
-from wetware.parameters import NEURON, filled, orthogonal, parameter
+from wetware.parameters import NEURON, filled, hollow, orthogonal, parameter
 from wetware.state import State
 
 
@@ -28,7 +28,7 @@ class Recurrence(Config):
     scale: float = number(0.2, 0.0, 2.0)
 
     def build(self, *, size: int) -> nn.Parameter:
-        return parameter(size, size, draw=orthogonal(self.scale))
+        return parameter(size, size, draw=hollow(orthogonal(self.scale)))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,11 @@
 """Models: short compositions of the parts, all with one protocol."""
 
 from wetware.models.gpt import GPT
+from wetware.models.gru import GRU
 from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output
+from wetware.models.lstm import LSTM
 from wetware.models.real_sam import RealSam
 
-MODELS: dict[str, type[ModelConfig]] = {"gpt": GPT, "real_sam": RealSam}
+MODELS: dict[str, type[ModelConfig]] = {"gpt": GPT, "gru": GRU, "lstm": LSTM, "real_sam": RealSam}
 
-__all__ = ["GPT", "MODELS", "FiringTarget", "LanguageModel", "ModelConfig", "Output", "RealSam"]
+__all__ = ["GPT", "GRU", "LSTM", "MODELS", "FiringTarget", "LanguageModel", "ModelConfig", "Output", "RealSam"]

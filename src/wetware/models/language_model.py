@@ -103,7 +103,8 @@ class LanguageModel(nn.Module):
 @dataclass(frozen=True, kw_only=True)
 class FiringTarget(Config):
     """``weight * mean over layers of (mean firing rate - rate)^2``, added to the loss: sparseness by gradient, not by moving
-    thresholds. At a weight of 2 first layers sink towards silence; at 50 every layer stays near the target."""
+    thresholds. At a weight of 2 first layers sink towards silence; at 50 every layer stays near the target. Of graded neurons
+    it is the mean output that is held there."""
 
     neutral: ClassVar[bool] = True
 

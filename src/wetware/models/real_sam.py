@@ -12,6 +12,7 @@ from wetware.config import number
 from wetware.layers import Encoder, InputGate, SpikingBlock, STESpikes, TiedReadout
 from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output, checked_tokens, keep_mask
 from wetware.modulation import NEUTRAL, Environment, ModulatorConfig, Signals, StressSource
+from wetware.neurons import Activity
 from wetware.state import State
 
 
@@ -95,8 +96,14 @@ class RealSamModel(LanguageModel):
             for _ in range(12):
                 middle = 0.5 * (low + high)
                 block.fc_in.weight.copy_(weight * 2.0**middle)
-                fired = block(x, state, NEUTRAL, keep)[1].spikes.mean()
+                fired = _firing(block(x, state, NEUTRAL, keep)[1])
                 low, high = (middle, high) if fired < rate else (low, middle)
             x, activity, _ = block(x, state, NEUTRAL, keep)
-            rates[str(index)] = activity.spikes.mean().item()
+            rates[str(index)] = _firing(activity).item()
         return rates
+
+
+def _firing(activity: Activity) -> Tensor:
+    """How often membranes reach their thresholds. For graded neurons this is not the mean of what they send, which has a floor
+    that no scale of their input gets below: at rest they still send something."""
+    return (activity.spikes >= 0.5).float().mean()

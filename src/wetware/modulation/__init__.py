@@ -3,7 +3,7 @@
 from wetware.modulation.environment import Environment, LogNormalDiversity
 from wetware.modulation.modulator import Modulator, ModulatorConfig
 from wetware.modulation.signals import NEUTRAL, Signals
-from wetware.modulation.stress import ConstantStress, LossStress, StressSource
+from wetware.modulation.stress import ConstantStress, LossStress, ShuffledStress, StressSource
 
 __all__ = [
     "NEUTRAL",
@@ -13,6 +13,7 @@ __all__ = [
     "LossStress",
     "Modulator",
     "ModulatorConfig",
+    "ShuffledStress",
     "Signals",
     "StressSource",
 ]

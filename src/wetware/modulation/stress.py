@@ -7,10 +7,13 @@ the trainer; the model only ever sees the number, as a signal.
 from __future__ import annotations
 
 import math
+import random
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from wetware.config import Config, number
+
+SHUFFLED = 4096  # stresses that ShuffledStress chooses from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,19 @@ class LossStress(StressSource):
         return LossStressTracker(self)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ShuffledStress(StressSource):
+    """The other control: the values of :class:`LossStress`, told at the wrong time. Each step's stress is drawn, by ``seed``,
+    from those that the loss has given so far (a sample of them, in a long run). What this gains, the signal's meaning did not.
+    """
+
+    stress: LossStress = LossStress()
+    seed: int = number(0, 0)
+
+    def build(self) -> StressTracker:
+        return ShuffledStressTracker(self)
+
+
 class StressTracker:
     """Keeps ``value``, the stress of the next step; this base keeps it constant."""
 
@@ -63,10 +79,10 @@ class StressTracker:
     def update(self, loss: float) -> None:
         """Hear the loss (nats per token) of the step just done."""
 
-    def to_dict(self) -> dict[str, float | None]:
+    def to_dict(self) -> dict[str, Any]:
         return dict(vars(self))
 
-    def load(self, values: dict[str, float | None]) -> None:
+    def load(self, values: dict[str, Any]) -> None:
         vars(self).update(values)
 
 
@@ -79,7 +95,7 @@ class LossStressTracker(StressTracker):
         self.first: float | None = None  # the first loss; nothing has been heard yet
         self.fast = self.slow = self.lowest = self.variance = 0.0
 
-    def to_dict(self) -> dict[str, float | None]:
+    def to_dict(self) -> dict[str, Any]:
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     def update(self, loss: float) -> None:
@@ -96,6 +112,35 @@ class LossStressTracker(StressTracker):
         trend = _clip(0.5 + (self.fast - self.slow) / (2.0 * deviation)) if deviation > 0 else 0.5
         level = _clip((self.slow - self.lowest) / span) if span > 0 else 1.0
         self.value = config.trend_share * trend + (1.0 - config.trend_share) * level
+
+
+class ShuffledStressTracker(StressTracker):
+    """See :class:`ShuffledStress`."""
+
+    def __init__(self, config: ShuffledStress) -> None:
+        super().__init__()
+        self._seed, self._honest = config.seed, config.stress.build()
+        self.past: list[float] = []
+        self.heard = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        honest = {"honest": self._honest.to_dict(), "past": list(self.past)}
+        return {"value": self.value, "heard": self.heard, **honest}
+
+    def load(self, values: dict[str, Any]) -> None:
+        self._honest.load(values["honest"])
+        self.value, self.heard, self.past = values["value"], values["heard"], list(values["past"])
+
+    def update(self, loss: float) -> None:
+        self._honest.update(loss)
+        # Keyed by the step, so that nothing but plain numbers has to be kept for an exact resume.
+        dice = random.Random(f"{self._seed} {self.heard}")
+        self.heard += 1
+        if len(self.past) < SHUFFLED:
+            self.past.append(self._honest.value)
+        elif (place := dice.randrange(self.heard)) < SHUFFLED:  # reservoir sampling (Vitter, 1985)
+            self.past[place] = self._honest.value
+        self.value = dice.choice(self.past)
 
 
 def _clip(x: float) -> float:

@@ -1,6 +1,8 @@
 """Neurons: parameters, state, equation. One neuron a file."""
 
-from wetware.neurons.lif import LIF, LearnedDecay, LearnedThreshold, LogSpacedDecay, UniformDecay
+from wetware.neurons.graded import GradedLIF
+from wetware.neurons.leaky import LearnedDecay, LearnedThreshold, LogSpacedDecay, UniformDecay
+from wetware.neurons.lif import LIF
 from wetware.neurons.neuron import Activity, Neuron, NeuronConfig, NeuronParams
 from wetware.neurons.normalise import MeanPreserving, VariancePreserving
 from wetware.neurons.reset import AttachedReset, DetachedReset
@@ -12,6 +14,7 @@ __all__ = [
     "AttachedReset",
     "DetachedReset",
     "FastSigmoid",
+    "GradedLIF",
     "LearnedDecay",
     "LearnedThreshold",
     "LogSpacedDecay",

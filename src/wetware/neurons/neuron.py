@@ -25,7 +25,10 @@ class NeuronParams(NamedTuple):
 
 
 class Activity(NamedTuple):
-    """What a layer of neurons did, each [B, T, N]: spikes of 0 and 1, and the membrane before its reset."""
+    """What a layer of neurons did, each [B, T, N]: what it sent, and the membrane before its reset.
+
+    spikes: 0 and 1; from graded neurons anything in [0, 1], of which at least 1/2 stands for a spike.
+    """
 
     spikes: Tensor
     membrane: Tensor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -82,6 +83,26 @@ def reference(
     Returns:
         spikes [B, T, N] of 0 and 1, membranes before reset [B, T, N], and the state after the last token.
     """
+    leak = (current, state, decay, threshold, gain, recurrent, keep)
+    return along_time(_Spike.apply, *leak, width=width, slope=slope, reset_gradient=reset_gradient, bound=bound)
+
+
+def along_time(
+    output: Callable[[Tensor, Tensor, Tensor, float], Tensor],
+    current: Tensor,
+    state: LIFState,
+    decay: Tensor,
+    threshold: Tensor,
+    gain: Tensor,
+    recurrent: Tensor | None,
+    keep: Tensor | None,
+    *,
+    width: Tensor,
+    slope: float,
+    reset_gradient: float,
+    bound: float | None,
+) -> tuple[Tensor, Tensor, LIFState]:
+    """The walk of :func:`reference`, whatever a neuron sends: ``s = output(pre, threshold, width, slope)``."""
     membrane, spikes = state
     all_spikes, all_membranes = [], []
     for t, now in enumerate(current.unbind(1)):
@@ -90,7 +111,7 @@ def reference(
         pre = decay * membrane + gain * now
         if recurrent is not None:
             pre = pre + spikes @ recurrent
-        spikes = _Spike.apply(pre, threshold, width, slope)
+        spikes = output(pre, threshold, width, slope)
         resetting = reset_gradient * spikes + (1.0 - reset_gradient) * spikes.detach()
         membrane = soft_clamp(pre - threshold * resetting, bound)
         all_spikes.append(spikes)

@@ -7,7 +7,8 @@ membranes before reset are kept; spikes and membranes after reset are recomputed
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,6 +18,24 @@ from wetware.kernels.lif_scan.reference import LIFState, soft_clamp, surrogate
 
 def refuses(current: Tensor, *_: Any, **__: Any) -> str | None:
     return None if current.is_floating_point() else f"needs floating point, got {current.dtype}"
+
+
+class Sending(NamedTuple):
+    """What a neuron sends, of (pre, threshold, width, slope), and the derivative by pre that is used going back."""
+
+    output: Callable[..., Tensor]  # takes ``out`` too
+    derivative: Callable[..., Tensor]
+
+
+def _spikes(pre: Tensor, threshold: Tensor, width: Tensor, slope: float, out: Tensor | None = None) -> Tensor:
+    return torch.ge(pre, threshold, out=torch.empty_like(pre) if out is None else out)
+
+
+def _surrogate(pre: Tensor, threshold: Tensor, width: Tensor, slope: float) -> Tensor:
+    return surrogate((pre - threshold) / width, slope) / width
+
+
+SPIKES = Sending(_spikes, _surrogate)
 
 
 def run(
@@ -32,9 +51,10 @@ def run(
     slope: float = 2.0,
     reset_gradient: float = 0.0,
     bound: float | None = None,
+    sending: Sending = SPIKES,
 ) -> tuple[Tensor, Tensor, LIFState]:
-    """Same signature and meaning as the reference."""
-    constants = (width, slope, reset_gradient, bound)
+    """Same signature and meaning as the reference, for neurons that send something else too."""
+    constants = (sending, width, slope, reset_gradient, bound)
     outputs = _Walk.apply(current, *state, decay, threshold, gain, recurrent, keep, constants)
     spikes, membranes, membrane, last = outputs
     return spikes.transpose(0, 1), membranes.transpose(0, 1), LIFState(membrane, last)
@@ -61,7 +81,7 @@ class _Walk(torch.autograd.Function):
         keep: Tensor | None,
         constants: tuple,
     ) -> tuple[Tensor, ...]:
-        bound = constants[3]
+        sending, width, slope, _, bound = constants
         pre = torch.mul(current.transpose(0, 1), gain).contiguous()
         spikes = torch.empty_like(pre)
         v, s = membrane, last
@@ -73,7 +93,7 @@ class _Walk(torch.autograd.Function):
             now.addcmul_(v, decay)
             if recurrent is not None:
                 now.addmm_(s, recurrent)
-            s = torch.ge(now, threshold, out=spikes[t])
+            s = sending.output(now, threshold, width, slope, out=spikes[t])
             v = torch.addcmul(now, s, threshold, value=-1.0, out=buffer)
             if bound is not None:
                 v.div_(bound).tanh_().mul_(bound)
@@ -86,11 +106,11 @@ class _Walk(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
         current, membrane, last, decay, threshold, gain, recurrent, keep, pre = ctx.saved_tensors
-        width, slope, reset_gradient, bound = ctx.constants
+        sending, width, slope, reset_gradient, bound = ctx.constants
         d_spikes, d_pre, d_membrane, d_last = gradients
-        spikes = (pre >= threshold).to(pre.dtype)
+        spikes = sending.output(pre, threshold, width, slope)
         after = pre - threshold * spikes
-        slopes = surrogate((pre - threshold) / width, slope) / width
+        slopes = sending.derivative(pre, threshold, width, slope)
         clamp = None if bound is None else 1.0 - torch.tanh(after / bound).square()
         # e_t = dL/ds_t and c_t = dL/d(v_t before the clamp), filled from the last token to the first.
         e = torch.zeros_like(pre) if d_spikes is None else d_spikes.clone(memory_format=torch.contiguous_format)

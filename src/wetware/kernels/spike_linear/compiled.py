@@ -1,8 +1,8 @@
 """``spike_linear`` compiled by numba: forward and the gradient of the weights are sums over spikes.
 
 The gradient of the spikes is a dense product: what a spike would have changed matters where it is absent too. Above
-:data:`wetware.kernels.compiled.SWITCH` everything is dense. Under autocast that product is made in the type asked for;
-sums over spikes stay in float32, in which they are faster than a dense product in half of it.
+:data:`wetware.kernels.compiled.SWITCH` everything is dense, and exact for graded outputs too. Under autocast that product is
+made in the type asked for; sums over spikes stay in float32, in which they are faster than a dense product in half of it.
 """
 
 from __future__ import annotations
