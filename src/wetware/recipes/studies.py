@@ -51,7 +51,7 @@ def real_sam_peers() -> Study:
     return Study(
         run=real_sam_mini(),
         plain=None,
-        question="How far is Real Sam from a transformer, a GRU and an LSTM of the same size, at equal tokens and at equal time?",
+        question="How far is Real Sam from a GPT, a GRU and an LSTM of its size, at equal tokens and at equal time?",
         leave_out=(),
         peers=(("GPT", gpt_mini().model), ("GRU", gru_mini().model), ("LSTM", lstm_mini().model)),
         equal_time=True,
