@@ -16,7 +16,8 @@ from wetware.evaluation.study.arms import ADDED, ANCHOR, LEFT_OUT
 from wetware.evaluation.study.report import COLUMNS, TITLES, document, row
 from wetware.evaluation.study.results import Outcome, Results, results
 from wetware.evaluation.study.store import Store
-from wetware.pictures.verdicts import Curve, Row, bands, forest, terminal_forest
+from wetware.pictures.bands import Curve, bands
+from wetware.pictures.verdicts import Row, forest, terminal_forest
 
 MOST_CURVES = 12
 
