@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wetware.modulation import ConstantStress, LossStress
+from wetware.modulation import ConstantStress, LossStress, ShuffledStress
 
 # whatever a float32 loss can be, and what is no number
 losses = st.lists(st.floats(width=32) | st.floats(0.0, 12.0), max_size=40)
-sources = st.builds(
+honest = st.builds(
     LossStress,
     fast=st.floats(0.0, 1.0, exclude_min=True, exclude_max=True),
     slow=st.floats(0.0, 1.0, exclude_min=True, exclude_max=True),
     trend_share=st.floats(0.0, 1.0),
 )
+sources = honest | st.builds(ShuffledStress, stress=honest, seed=st.integers(0, 9))
 
 
 def hear(tracker, values):
@@ -101,3 +103,15 @@ def test_what_is_saved_is_plain():
     tracker = LossStress().build()
     tracker.update(3.0)
     assert set(tracker.to_dict()) == {"value", "fast", "slow", "first", "lowest", "variance"}
+
+
+def test_shuffled_stress_has_the_values_and_not_their_order():
+    losses = [5.0 - 0.02 * step + 0.3 * math.sin(step) for step in range(300)]
+    told = hear(LossStress().build(), losses)
+    shuffled = hear(ShuffledStress().build(), losses)
+    assert set(shuffled) <= set(told)
+    assert len(set(shuffled)) > 100
+    again = hear(ShuffledStress().build(), losses)
+    other = hear(ShuffledStress(seed=1).build(), losses)
+    assert shuffled == again != other
+    assert abs(statistics.correlation(told[100:], shuffled[100:])) < 0.3

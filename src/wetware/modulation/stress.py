@@ -132,6 +132,8 @@ class ShuffledStressTracker(StressTracker):
         self.value, self.heard, self.past = values["value"], values["heard"], list(values["past"])
 
     def update(self, loss: float) -> None:
+        if not math.isfinite(loss):
+            return
         self._honest.update(loss)
         # Keyed by the step, so that nothing but plain numbers has to be kept for an exact resume.
         dice = random.Random(f"{self._seed} {self.heard}")
