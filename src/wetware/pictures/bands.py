@@ -11,6 +11,7 @@ import numpy as np
 
 from wetware.config import ConfigError, nearest
 from wetware.pictures.curves import COLOURS, save
+from wetware.pictures.verdicts import usual
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +42,8 @@ def bands(
 ) -> Path:
     """Learning curves, ``{arm: {seed: Curve}}``. Left: the mean over seeds of held-out bits per byte against tokens. Right: its
     difference from ``reference`` (None: the first arm), seed by seed, with the margin of equivalence where it is given. Bands
-    are Student's 95 % intervals. The first fifth of training may leave the picture. PNG, SVG or PDF by the suffix of ``file``.
+    are Student's 95 % intervals. The first fifth of training may leave the picture, and an arm far from all others the right
+    one. PNG, SVG or PDF by the suffix of ``file``.
     """
     return save(bands_figure(curves, reference or next(iter(curves), ""), margin, title), file)
 
@@ -69,7 +71,7 @@ def bands_figure(
         _draw(apart, arm, style[name], False)
     whole.set_ylabel("held-out bits per byte", fontsize=9)
     _frame(whole, list(arms.values()))
-    _frame(apart, [Arm(arms[reference].tokens, 0 * arms[reference].bits), *differences.values()])
+    _frame(apart, [Arm(arms[reference].tokens, 0 * arms[reference].bits), *_near(differences, margin or 0.0)])
     # in the order in which the curves end, the highest first
     last = {name: arm.bits[:, -1].mean() for name, arm in arms.items()}
     order = sorted(last, key=last.__getitem__, reverse=True)
@@ -136,9 +138,21 @@ def _draw(axis: Any, arm: Arm, style: tuple[Any, Any], thick: bool) -> Any:
     )[0]
 
 
+def _near(differences: Mapping[str, Arm], margin: float) -> list[Arm]:
+    """All but those that lie so far off that the others would be one line."""
+    late = {name: _late(arm).tolist() for name, arm in differences.items()}
+    most = usual(list(late.values()), margin) if late else 0.0
+    return [arm for name, arm in differences.items() if max(map(abs, late[name])) <= most]
+
+
+def _late(arm: Arm) -> np.ndarray:
+    """Its means after the first fifth of training."""
+    return arm.bits.mean(0)[arm.tokens >= FIRST * arm.tokens[-1]]
+
+
 def _frame(axis: Any, arms: Sequence[Arm]) -> None:
     """Axes that fit the means after the first fifth of training, and something around them for the bands."""
-    late = [arm.bits.mean(0)[arm.tokens >= FIRST * arm.tokens[-1]] for arm in arms]
+    late = [_late(arm) for arm in arms]
     low, high = min(map(np.min, late)), max(map(np.max, late))
     room = 0.12 * (high - low) or 0.01
     axis.set_ylim(low - room, high + room)

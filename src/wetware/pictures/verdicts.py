@@ -178,12 +178,18 @@ def grouped(rows: Sequence[Row]) -> Iterator[str | Row]:
 def reach(rows: Sequence[Row], margin: float) -> tuple[float, float]:
     """Both ends of the axis: as far as the arms go, but for those that lie far beyond what is usual among them."""
     values = [(*row.ends, *row.differences) for row in rows]
-    usual = FAR * max(margin, statistics.median(max(map(abs, row)) for row in values))
-    kept = [value for row in values if max(map(abs, row)) <= usual for value in row]
-    beyond = {value > 0 for row in values if max(map(abs, row)) > usual for value in row}
-    low, high = min(-1.3 * margin, *kept, 0), max(1.3 * margin, *kept, 0)
-    room = 0.04 * (high - low)
-    return low - room * (1 + 2 * (False in beyond)), high + room * (1 + 2 * (True in beyond))
+    most = usual(values, margin)
+    low, high = -1.3 * margin, 1.3 * margin
+    for row in values:
+        if max(map(abs, row)) <= most:
+            low, high = min(low, *row), max(high, *row)
+    room = 0.06 * (high - low)
+    return low - room, high + room
+
+
+def usual(values: Sequence[Sequence[float]], margin: float) -> float:
+    """How far from 0 the values of an arm may lie without hiding what the other arms do."""
+    return FAR * max(margin, statistics.median(max(map(abs, arm)) for arm in values))
 
 
 # ---------------------------------------------------------------------------------------------------------------- terminal
@@ -225,7 +231,7 @@ class Scale(NamedTuple):
 
     def heading(self) -> str:
         zero = self.at(0)
-        return f"{'better ◂'[-zero:] if zero else '':>{zero}} ▸ worse"
+        return f"{'better ◂' if zero >= 8 else '':>{zero}} ▸ worse"
 
     def ticks(self) -> str:
         low, high, zero = f"{self.low:.3g}", f"{self.high:+.3g}", self.at(0)
