@@ -3,13 +3,14 @@
 Simulated studies with planted effects go through the same ``paired`` and ``family`` as real ones: arms and a reference on the
 same seeds, each run with noise of its own, so that all differences of a seed share what the reference had. Counted are
 
-- *any false*: studies that call at least one arm without an effect better or worse, allowed .05; of these arms that is what *found* counts;
+- *any false*: studies that call at least one arm without an effect better or worse, allowed .05;
 - *found*, of each planted size: arms called by the right name, and the power that the t test has at Holm's strictest step and
-  without correction, between which it must lie;
+  without correction, between which it must lie; of arms without an effect, those called better or worse;
 - *equivalent*: arms that are said to be smaller than the margin. For those that are not, allowed .05 over all of them together;
 - *coverage*: how often the 95 % intervals of Student and of the BCa bootstrap hold the planted effect.
 
-Noise is normal, as the t test takes it, or heavy-tailed: Student's t with 3 degrees of freedom, of the same deviation. The difference of two runs with the same noise is symmetric, so skewed noise is no worse a case.
+Noise is normal, as the t test takes it, or heavy-tailed: Student's t with 3 degrees of freedom, of the same deviation. The
+difference of two runs with the same noise is symmetric, so skewed noise is no worse a case.
 
     python benchmarks/statistics_errors.py [--studies 1000] [--seeds 6] [--sd 0.004] [--margin 0.01] [--short]
 """

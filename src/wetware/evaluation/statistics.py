@@ -34,8 +34,8 @@ class Paired(NamedTuple):
     """The effect of one arm, before any correction; in bits per byte where nothing else is said.
 
     differences: arm minus reference, one a seed. mean, sd: of them; ``sd`` with n - 1 in the denominator.
-    interval: Student's t interval of the mean. bootstrap: the BCa interval, which of six differences is too narrow: it holds
-    the effect .87 times of .95 in ``benchmarks/statistics_errors.py``; ``bootstrap_note`` says so where it is another.
+    interval: Student's t interval of the mean. bootstrap: the BCa interval, too narrow for so few: of six normal differences
+    95 % intervals hold the effect .86 times (``benchmarks/statistics_errors.py``). ``bootstrap_note``: where it is another.
     p: of the two-sided paired t test. permutation_p: of the sign-flip test, two-sided, the observed signs counted.
     effect_size: mean / sd with Hedges' correction, without unit. equivalence_p: of the hypothesis that the effect is
     ``margin`` or more, either way. What one seed alone, or equal differences, cannot give is None.

@@ -1,5 +1,7 @@
-"""Pictures: every plot, from the files of a run."""
+"""Pictures: every plot, from the files of a run or the figures of a study."""
 
+from wetware.pictures.bands import Curve, bands
 from wetware.pictures.curves import curves, terminal_curves
+from wetware.pictures.verdicts import Row, forest, terminal_forest
 
-__all__ = ["curves", "terminal_curves"]
+__all__ = ["Curve", "Row", "bands", "curves", "forest", "terminal_curves", "terminal_forest"]

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from wetware.config import ConfigError
 from wetware.training.metrics import read
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SUFFIXES = (".png", ".svg", ".pdf")
 # Okabe and Ito's colours: apart for colour-blind eyes too.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 
@@ -23,12 +29,10 @@ def held_out(folder: str | Path) -> tuple[list[float], list[int], list[float]]:
 
 def curves(runs: Mapping[str, str | Path], lines: Mapping[str, float], file: str | Path) -> Path:
     """Held-out bits per byte against training time and against tokens, with horizontal reference lines, as a picture."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True)
     for colour, (name, folder) in zip(COLOURS, runs.items(), strict=False):
         minutes, tokens, bits = held_out(folder)
         for axis, x in zip(axes, (minutes, [count / 1e6 for count in tokens]), strict=True):
@@ -41,10 +45,16 @@ def curves(runs: Mapping[str, str | Path], lines: Mapping[str, float], file: str
         axis.grid(alpha=0.25)
     axes[0].set_ylabel("held-out bits per byte")
     axes[0].legend()
+    return save(figure, file)
+
+
+def save(figure: Figure, file: str | Path) -> Path:
+    """Write a picture, in the format that its suffix names, into a folder that need not be there yet."""
     file = Path(file)
+    if file.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"no picture is written as {file.name!r}: allowed suffixes {', '.join(SUFFIXES)}")
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=150)
-    plt.close(figure)
     return file
 
 
