@@ -155,7 +155,7 @@ def _registered(
         plan = store.plan(name)
         if not plan.asks(draw_up(name, study, measure=False)):
             raise ConfigError(f"--resume: study {name!r} was registered with another plan; use --name for a new one")
-        freed, again = store.release_dead(name), store.retry(name) if arguments.retry_failed else 0
+        freed, again = store.release_dead(name, forgive=True), store.retry(name) if arguments.retry_failed else 0
         done = sum(cell.status == DONE for cell in store.cells(name))
         console.print(f"resumed {name}: {done} of {len(plan.cells)} cells are done" + _also(freed, again))
     else:
@@ -201,7 +201,7 @@ def _tend(store: Store, plan: Plan, out: Path, workers: int, place: str, console
         number: signal.signal(number, lambda number, _: caught.append(number))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
-    crew = _Crew(store.url, plan, out, workers, place)
+    crew = _Crew(store, plan, out, workers, place)
     columns = (BarColumn(bar_width=24), TextColumn("{task.percentage:>3.0f} %"), TextColumn("{task.description}"))
     try:
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -226,13 +226,13 @@ def _tend(store: Store, plan: Plan, out: Path, workers: int, place: str, console
 class _Crew:
     """The worker processes. One that dies is replaced: the store counts how often a cell takes its worker with it."""
 
-    def __init__(self, url: str, plan: Plan, out: Path, workers: int, device: str) -> None:
-        self.out, self.deaths, self.begun = out, 0, -1
+    def __init__(self, store: Store, plan: Plan, out: Path, workers: int, device: str) -> None:
+        self.store, self.study, self.out, self.deaths, self.begun = store, plan.name, out, 0, -1
         self.processes: list[subprocess.Popen | None] = [None] * workers
         self.command = [sys.executable, "-m", "wetware", "study", "work", "--name", plan.name]
         self.command += ["--threads", str(plan.threads), "--device", device]
         self.command += ["--out", str(out), "--parent", str(os.getpid())]
-        self.environment = {**os.environ, VARIABLE: url}
+        self.environment = {**os.environ, VARIABLE: store.url}
 
     def keep_up(self, begun: int) -> None:
         """Start who is missing; ``begun`` counts the attempts at cells so far, by which a death is told from a false start."""
@@ -242,7 +242,9 @@ class _Crew:
             if process is not None and (process.poll() is None or process.returncode == 0):
                 continue
             log = self.out / f"worker-{place + 1}.log"
-            self.deaths += process is not None
+            if process is not None:
+                self.deaths += 1
+                self.store.release_dead(self.study)  # what it was at is tried again, but not for ever
             if self.deaths >= HOPELESS:
                 raise DataError(f"workers die before they begin a cell; the last one said why in {str(log)!r}")
             with log.open("ab") as file:

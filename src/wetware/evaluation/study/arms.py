@@ -95,7 +95,7 @@ class Study:
             missing = ", ".join(sorted(str(name).removeprefix("only ") for name in references))
             raise ConfigError(f"to add a part of a part, add what holds it too: {missing}")
         target = parameters(run.model)
-        return tuple(arm.matched(target) if self.match else arm for arm in arms)
+        return tuple(arm.matched(target if self.match else None) for arm in arms)
 
     def _as_peer(self, model: ModelConfig) -> ModelConfig:
         """Another model for the same tokens."""
@@ -120,9 +120,10 @@ class Arm:
     def tokens(self) -> int:
         return self.run.training.limit.count  # ty: ignore[missing-attribute]
 
-    def matched(self, target: int) -> Arm:
-        run = replace(self.run, model=matched(self.run.model, target))
-        return replace(self, run=run, unmatched=parameters(self.run.model))
+    def matched(self, target: int | None) -> Arm:
+        """The arm at ``target`` parameters, as near as its width allows; None leaves it as it is."""
+        model = self.run.model if target is None else matched(self.run.model, target)
+        return replace(self, run=replace(self.run, model=model), unmatched=parameters(self.run.model))
 
     def to_dict(self) -> dict[str, Any]:
         plain = {key: value for key, value in vars(self).items() if key != "run"}

@@ -195,12 +195,15 @@ class Store:
         """Give a claimed cell back: its worker was asked to stop. It does not count as an attempt."""
         return self._end(cell, status=WAITING, attempts=cell.attempts - 1)
 
-    def release_dead(self, study: str) -> int:
-        """Give back what dead processes of this machine held, without waiting for their leases to end."""
+    def release_dead(self, study: str, *, forgive: bool = False) -> int:
+        """Give back what dead processes of this machine held, without waiting for their leases to end; how many that were.
+
+        ``forgive``: it was not the cell that killed them, as when a person begins again after a power cut.
+        """
         freed = 0
         for cell in self.cells(study):
             if cell.status == RUNNING and cell.worker and _is_dead(cell.worker):
-                freed += self._end(cell, status=WAITING)
+                freed += self._end(cell, status=WAITING, attempts=cell.attempts - forgive)
         return freed
 
     def retry(self, study: str) -> int:
