@@ -9,7 +9,6 @@ import csv
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -166,7 +165,7 @@ def _check(task: Task, item: Item) -> None:
     for key in TEXTS[task.kind]:
         checked_text(column_of(item.row, key, item.where), f"{item.where}, {key}")
     if task.kind not in CHOICES:
-        endings: Iterator[Any] = iter([item.row["continuation"]])
+        endings = [item.row["continuation"]]
     else:
         key = CHOICES[task.kind]
         options, gold = column_of(item.row, key, item.where), column_of(item.row, "gold", item.where)
@@ -176,6 +175,7 @@ def _check(task: Task, item: Item) -> None:
             checked_text(option, f"{item.where}, {key}")
         if not isinstance(gold, int) or isinstance(gold, bool) or not 0 <= gold < len(options):
             raise DataError(f"{item.where}: gold {gold!r}: allowed 0 to {len(options) - 1}")
-        endings = iter(options if task.kind == "multiple_choice" else [item.row["continuation"]])
-    if any(not ending.strip() for ending in endings):
-        raise DataError(f"{item.where}: a continuation without a visible character cannot be scored")
+        endings = options if task.kind == "multiple_choice" else [item.row["continuation"]]
+    # White space at the end of the delimiter is scored with the continuation: then there is something, if little.
+    if not task.delimiter[len(task.delimiter.rstrip()) :] and not all(endings):
+        raise DataError(f"{item.where}: an empty continuation cannot be scored")
