@@ -88,6 +88,21 @@ def test_a_shared_context_is_read_once():
     assert [x.log_probability for x in together] == pytest.approx([x.log_probability for x in apart], abs=1e-5)
 
 
+@pytest.mark.parametrize("name", wetware.model_names())
+@torch.no_grad()
+def test_contexts_side_by_side_keep_to_their_own(name):
+    """Contexts of unlike lengths in one batch, with unlike numbers of continuations: each forks its own state."""
+    tokenizer, dice = TOKENIZERS["Bytes"], random.Random(9)
+    model = model_for(name, tokenizer)
+    draw = lambda count: tuple(dice.randrange(1, 257) for _ in range(count))  # noqa: E731
+    contexts = [(draw(length), count) for length, count in ((19, 4), (23, 2), (21, 1))]
+    items = [Passage(context + draw(dice.randint(1, 9)), len(context)) for context, n in contexts for _ in range(n)]
+    dice.shuffle(items)
+    found = score(model, tokenizer, items, chunk=8)
+    for item, likelihood in zip(items, found, strict=True):
+        assert likelihood.log_probability == pytest.approx(by_steps(model, item)[0], abs=1e-4)
+
+
 def test_a_uniform_model_is_known():
     """Without weights every token has the same probability."""
     tokenizer = TOKENIZERS["Bytes"]

@@ -101,6 +101,8 @@ def test_a_run_says_how_it_is_loaded(model, tokenizer, tmp_path):
     assert coarse[0][0] != ways[0][0][0]
     rolled = SavedRun(str(tmp_path / "saved")).loglikelihood_rolling([SimpleNamespace(args=("The",))])
     assert rolled == [pytest.approx(ways[0][1][0], abs=1e-4)]
+    with pytest.raises(ConfigError, match="no argument 'weight'; did you mean 'weights'"):
+        SavedRun(str(tmp_path / "saved"), weight="int8")
     wetware.save(model, tmp_path / "mute")
     with pytest.raises(wetware.CheckpointError, match="no tokenizer"):
         SavedRun(str(tmp_path / "mute"))

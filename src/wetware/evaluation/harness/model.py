@@ -112,7 +112,10 @@ class SavedRun(HarnessModel):
         device: str = "cpu",
         batch_size: int | str = "auto",
         max_batch_size: int | None = None,
+        **unknown: Any,
     ) -> None:
+        for name in unknown:
+            raise ConfigError(f"model_args: no argument {name!r}{nearest(name, ('run', 'weights', 'device'))}")
         there = torch.cuda.is_available() or not device.startswith("cuda")
         model, tokenizer = load(run, device if there else "cpu")
         if tokenizer is None:
