@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,21 +77,30 @@ def _read_txt(path: Path, _column: str) -> Iterator[str]:
         raise DataError(f"{path}, line {line}: not UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
+def json_objects(lines: Iterable[bytes], name: str, about: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """``(where, object)`` of each line that is not blank; ``where`` says file and line for later errors.
+
+    Raises :class:`DataError` for a line that is not UTF-8, not JSON, or not an object ``about`` something.
+    """
+    for number, line in enumerate(lines, start=1):
+        where = f"{name}, line {number}"
+        try:
+            text = line.decode("utf-8-sig")
+            if not text.strip():
+                continue
+            row = json.loads(text)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{where}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+        except (ValueError, RecursionError) as error:
+            raise DataError(f"{where}: not JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise DataError(f"{where}: expected an object{about}, got {text.strip()[:60]!r}")
+        yield where, row
+
+
 def _read_jsonl(path: Path, column: str) -> Iterator[str]:
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            where = f"{path}, line {number}"
-            try:
-                text = line.decode("utf-8-sig")
-                if not text.strip():
-                    continue
-                row = json.loads(text)
-            except UnicodeDecodeError as error:
-                raise DataError(f"{where}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-            except (json.JSONDecodeError, RecursionError) as error:
-                raise DataError(f"{where}: not JSON: {error}") from None
-            if not isinstance(row, dict):
-                raise DataError(f"{where}: expected an object with a {column!r}, got {text.strip()[:60]!r}")
+        for where, row in json_objects(file, str(path), f" with a {column!r}"):
             yield checked_text(column_of(row, column, where), where)
 
 
