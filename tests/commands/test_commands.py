@@ -77,6 +77,26 @@ def test_evaluate(trained, capsys, tmp_path):
     assert (trained / "gpt_small" / "evaluation" / "report.md").exists()
 
 
+def test_evaluate_goes_on_where_a_measure_fails(trained, capsys, monkeypatch, tmp_path):
+    from wetware.evaluation.measures.bits_per_byte import BitsPerByte
+
+    def broken(*_):
+        raise ValueError("no such luck")
+
+    monkeypatch.setattr(BitsPerByte, "take", broken)
+    out = str(tmp_path / "out")
+    code, report = evaluated(
+        trained / "gpt_small", capsys, "--tasks", "bits_per_byte,activity,confidence_calibration", "--out", out
+    )
+    assert code == 1
+    assert report["failed"] == {"bits_per_byte": "ValueError: no such luck"}
+    assert "neurons" in report["refused"]["activity"]
+    assert set(report["measures"]) == {"confidence_calibration"}
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert "no such luck" in page
+    assert "confidence_calibration.png" in page
+
+
 def test_listings(capsys):
     assert main(["recipes"]) == 0
     assert "real_sam_small" in capsys.readouterr().out

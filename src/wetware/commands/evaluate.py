@@ -146,7 +146,7 @@ def show(console: Plain, subject: Subject, results: Results, out: Path) -> None:
     for name, figures in results.tables.items():
         table = Table(title=escape(results.titles[name]), title_justify="left", title_style="bold")
         for index, column in enumerate(figures.columns):
-            table.add_column(escape(column), justify="right" if index else "left", no_wrap=not index)
+            table.add_column(escape(column), justify="right" if index else "left", overflow="fold")
         for row in figures.rows:
             table.add_row(*(escape(cell) for cell in row))
         console.print(table)

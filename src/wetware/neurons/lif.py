@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from wetware.neurons.neuron import Activity, Neuron, NeuronConfig, NeuronParams
 from wetware.neurons.normalise import InputNormalisation, VariancePreserving
 from wetware.neurons.reset import DetachedReset, Reset
 from wetware.neurons.surrogate import RelativeFastSigmoid, Surrogate
+from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import NEURON, Draw, constant, filled, log_spaced_decays, parameter, through
 
 
@@ -98,7 +100,7 @@ class LIF(NeuronConfig):
         return LIFLayer(self, size)
 
 
-class LIFLayer(Neuron):
+class LIFLayer(Neuron, Counted):
     """See :class:`LIF`. State: membrane after reset and last spikes, [B, N] each."""
 
     start: Tensor
@@ -122,6 +124,11 @@ class LIFLayer(Neuron):
         if self.config.learned_threshold:
             threshold = threshold * torch.exp(self.log_threshold)
         return NeuronParams(decay, threshold, torch.ones_like(self.start))
+
+    def operations(self, work: Workload) -> Iterator[Operation]:
+        """Each membrane decays and takes its current in, whether it fires or not; the reset subtracts where it fired."""
+        yield Operation("membrane", 2, self.size)
+        yield Operation("reset", self.size, 1, work.spikes[self])
 
     def forward(
         self, current: Tensor, state: LIFState, params: NeuronParams, recurrent: Tensor | None, keep: Tensor | None
