@@ -1,7 +1,6 @@
 """Evaluation: what a trained model is worth, beside references anyone can understand."""
 
 from wetware.evaluation.measure import Measure, Subject, Table
-from wetware.evaluation.measures import measure, measures
 from wetware.evaluation.ngrams import Reference, references
 from wetware.evaluation.report import Report, evaluate
 from wetware.evaluation.suite import SUITES, Results, ask, chosen
@@ -17,7 +16,5 @@ __all__ = [
     "ask",
     "chosen",
     "evaluate",
-    "measure",
-    "measures",
     "references",
 ]

@@ -20,6 +20,7 @@ class Firing(NamedTuple):
     tokens: int
 
 
+@torch.inference_mode()
 def firing(subject: Subject, limit: int, progress: Progress) -> Firing:
     """Read at most ``limit`` held-out tokens (fewer when the subject says so), the state carried through each document."""
     limit = min(limit, subject.limit or limit, len(subject.held_out))

@@ -96,6 +96,7 @@ def held_out_walk(
         yield Reading(output, inputs, targets, counted)
 
 
+@torch.inference_mode()
 def held_out_loss(
     model: LanguageModel,
     packed: Packed,

@@ -33,6 +33,7 @@ class ConfidenceCalibration(Measure):
     def quickly(self) -> ConfidenceCalibration:
         return replace(self, limit=20_000)
 
+    @torch.inference_mode()
     def take(self, subject: Subject, progress: Progress) -> dict[str, Any]:
         limit = min(self.limit, subject.limit or self.limit, len(subject.held_out))
         tokens, right, confidence = (torch.zeros(self.bins, dtype=torch.float64) for _ in range(3))

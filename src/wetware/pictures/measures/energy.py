@@ -9,7 +9,7 @@ from wetware.pictures.curves import COLOURS
 
 
 def figure(figures: Mapping[str, Mapping[str, Any]]) -> Any:
-    """For each model a bar as counted, parts with multiplications and parts with additions apart, and a bar if all were dense."""
+    """For each model a bar as counted, multiplications and additions apart, and one as if every product were dense."""
     import matplotlib.pyplot as plt
 
     drawn, axis = plt.subplots(figsize=(7.6, 1.6 + 0.9 * len(figures)), layout="constrained")
@@ -29,7 +29,8 @@ def figure(figures: Mapping[str, Mapping[str, Any]]) -> Any:
         place += 2
     axis.set_yticks(range(place), labels)
     axis.invert_yaxis()
-    axis.set_xlabel("microjoule per token: an estimate by operation count, 45 nm (Horowitz, 2014)")
+    axis.set_xlabel("microjoule per token: an estimate by operation count, 45 nm (Horowitz, 2014)", fontsize=9)
     axis.grid(alpha=0.25, axis="x")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, 1.28), ncols=3, frameon=False)
+    axis.margins(x=0.05)
+    drawn.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return drawn
