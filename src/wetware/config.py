@@ -26,10 +26,11 @@ class ConfigError(ValueError):
     """A config that cannot be: names the thing, the value, what is allowed and the nearest guess."""
 
 
-def nearest(word: str, allowed: Iterable[str]) -> str:
-    """``"; did you mean 'threshold'?"`` when one of ``allowed`` is close to ``word``, else what is allowed."""
+def nearest(word: str, allowed: Iterable[str], cutoff: float = 0.5) -> str:
+    """``"; did you mean 'threshold'?"`` when one of ``allowed`` is close to ``word``, else what is allowed. ``cutoff``, from 0
+    to 1: how close."""
     names = sorted(set(allowed))
-    close = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=cutoff)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; allowed: {', '.join(names)}" if names else ""

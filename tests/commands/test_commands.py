@@ -56,15 +56,45 @@ def test_generate_streams_the_prompt_and_more(trained, capsys):
         assert texts[0] == texts[1] != texts[2]
 
 
-def test_evaluate(trained, capsys):
-    assert main(["evaluate", str(trained / "real_sam_small"), "--json", "--threads", "1"]) == 0
-    report = json.loads(capsys.readouterr().out)
-    assert 0 < report["carried"]["bits_per_byte"] < 10
-    assert report["carried"]["bytes"] == report["fresh"]["bytes"] > 0
-    assert set(report["references"]) == {"token unigram", "Witten-Bell bigram"}
-    assert len(report["firing"]) == 2
-    assert main(["evaluate", str(trained / "gpt_small"), "--limit", "200"]) == 0
+def evaluated(run, capsys, *options):
+    code = main(["evaluate", str(run), "--json", "--threads", "1", *options])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_evaluate(trained, capsys, tmp_path):
+    run, out = trained / "real_sam_small", tmp_path / "report"
+    code, report = evaluated(run, capsys, "--tasks", "bits_per_byte", "--out", str(out))
+    assert code == 0
+    figures = report["measures"]["bits_per_byte"]
+    assert 0 < figures["carried"]["bits_per_byte"] < 10
+    assert figures["carried"]["bytes"] == figures["fresh"]["bytes"] > 0
+    assert set(figures["references"]) == {"token unigram", "Witten-Bell bigram"}
+    assert len(figures["firing"]) == 2
+    assert json.loads((out / "results.json").read_text()) == report
+    assert f"{figures['carried']['bits_per_byte']:.4f}" in (out / "report.md").read_text()
+    assert main(["evaluate", str(trained / "gpt_small"), "--limit", "200", "--tasks", "bits_per_byte"]) == 0
     assert "state carried" in capsys.readouterr().out
+    assert (trained / "gpt_small" / "evaluation" / "report.md").exists()
+
+
+def test_evaluate_goes_on_where_a_measure_fails(trained, capsys, monkeypatch, tmp_path):
+    from wetware.evaluation.measures.bits_per_byte import BitsPerByte
+
+    def broken(*_):
+        raise ValueError("no such luck")
+
+    monkeypatch.setattr(BitsPerByte, "take", broken)
+    out = str(tmp_path / "out")
+    code, report = evaluated(
+        trained / "gpt_small", capsys, "--tasks", "bits_per_byte,activity,confidence_calibration", "--out", out
+    )
+    assert code == 1
+    assert report["failed"] == {"bits_per_byte": "ValueError: no such luck"}
+    assert "neurons" in report["refused"]["activity"]
+    assert set(report["measures"]) == {"confidence_calibration"}
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert "no such luck" in page
+    assert "confidence_calibration.png" in page
 
 
 def test_listings(capsys):
@@ -124,6 +154,8 @@ BAD = {
     "resume of nothing": (["train", "real_sam", "--resume", "--out", "nowhere"], "nothing to resume"),
     "no run": (["generate", "nowhere"], "no such run"),
     "no run to evaluate": (["evaluate", "nowhere"], "no such run"),
+    "a measure misspelt": (["evaluate", "nowhere", "--tasks", "bits_per_bite"], "did you mean 'bits_per_byte'"),
+    "no bundle": (["evaluate", "nowhere", "--eval-bundle-zip", "nothing.zip"], "no such file or folder: 'nothing.zip'"),
     "no run to chat with": (["chat", "nowhere"], "no such run"),
     "a file as folder": (["train", "real_sam_small", "--out", __file__], "is a file"),
     "empty data": (["train", "real_sam", "--data", ""], "no data ''"),

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from wetware.config import Config
 from wetware.data import Corpus, Packed, Tokenizer
 from wetware.models import LanguageModel
+from wetware.training import Run
 
 Progress = Callable[[float], None]  # told the share that is done, from 0 to 1
 
@@ -17,7 +18,8 @@ Progress = Callable[[float], None]  # told the share that is done, from 0 to 1
 class Subject:
     """What is measured: a model, its tokenizer, the text it learned (``corpus``, ``train``) and the text it never saw.
 
-    name: how it is called in reports. limit: at most so many held-out tokens (None: all).
+    name: how it is called in reports. limit: at most so many held-out tokens (None: all). run: how the model was trained,
+    where that is known. weights: how its matrices are kept ("float32", "bfloat16" or "int8"; ``model`` is rounded already).
     """
 
     name: str
@@ -27,6 +29,8 @@ class Subject:
     train: Packed
     held_out: Packed
     limit: int | None = None
+    run: Run | None = None
+    weights: str = "float32"
 
 
 class Table(NamedTuple):
@@ -41,12 +45,18 @@ class Table(NamedTuple):
 class Measure(Config):
     """A slot for a measure. One file of ``evaluation/measures/`` each; ``wetware evaluate`` finds them by themselves.
 
-    title: what it tells. quick: whether it belongs to the quick suite, which takes a minute.
+    title: what it tells. quick: whether it belongs to the quick suite, which takes a minute. weight: about how many seconds
+    it takes of a small model; only the bar that shows progress reads it.
     """
 
     abstract: ClassVar[bool] = True
     title: ClassVar[str] = ""
     quick: ClassVar[bool] = False
+    weight: ClassVar[float] = 10.0
+
+    def quickly(self) -> Measure:
+        """The same question as the quick suite asks it: of less text, where that makes it quicker."""
+        return self
 
     def refusal(self, subject: Subject) -> str | None:
         """Why this cannot be asked of ``subject``, in a sentence for its user; None when it can."""

@@ -13,6 +13,7 @@ from wetware.config import Config, number
 from wetware.kernels import attention, rms_norm
 from wetware.layers.linear import Linear
 from wetware.layers.rope import rotate
+from wetware.operations import Counted, Operation, Workload
 
 
 class KV(NamedTuple):
@@ -65,7 +66,7 @@ def segments(length: int, page: int | None) -> Iterator[tuple[int, int]]:
         start = end
 
 
-class Attention(nn.Module):
+class Attention(nn.Module, Counted):
     """See :class:`SelfAttention`."""
 
     def __init__(self, config: SelfAttention, width: int, depth: int) -> None:
@@ -78,6 +79,15 @@ class Attention(nn.Module):
         """The segments of the cache after ``length`` tokens that a later token can still see."""
         oldest = 0 if self.config.window is None else length - self.config.window + 1
         return [(start, end) for start, end in segments(length, self.config.page()) if end > oldest]
+
+    def operations(self, work: Workload) -> Iterator[Operation]:
+        """Four projections, and scores and mixture over the positions in reach."""
+        width = len(self.out.weight)
+        for name in ("query", "key", "value", "out"):
+            yield Operation(name, width, width, weights=(getattr(self, name).weight,))
+        seen = min(work.context, self.config.window or work.context)
+        yield Operation("scores", width, seen)
+        yield Operation("mixture", seen, width)
 
     def forward(self, x: Tensor, state: KV, span: Span) -> tuple[Tensor, KV]:
         batch, steps, width = x.shape

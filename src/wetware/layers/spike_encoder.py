@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import ClassVar
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from wetware.config import Config, number
 from wetware.kernels import rms_norm
 from wetware.layers.linear import Linear
+from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import EMBEDDING, normal, parameter
 
 DEVIATION = 0.05
@@ -26,6 +28,7 @@ class Encoder(Config):
     """
 
     abstract: ClassVar[bool] = True
+    binary: ClassVar[bool] = False  # whether the code is of 0 and 1
 
     bits: int = number(256, 1)
 
@@ -46,6 +49,8 @@ class STESpikes(Encoder):
     ``rate`` is the share of bits that fire at the start; it sets the shift. Bengio, Leonard and Courville, 2013.
     """
 
+    binary: ClassVar[bool] = True
+
     rate: float = number(0.25, 0.0, 1.0, open_ends=True)
 
     def code(self, vectors: Tensor) -> Tensor:
@@ -62,7 +67,7 @@ class CurrentEncoder(Encoder):
         return vectors
 
 
-class TokenEncoder(nn.Module):
+class TokenEncoder(nn.Module, Counted):
     """``rms_norm(W code(table[token]))``: [B, T] -> [B, T, width]."""
 
     def __init__(self, config: Encoder, vocab_size: int, width: int) -> None:
@@ -70,6 +75,15 @@ class TokenEncoder(nn.Module):
         self.config = config
         self.table = parameter(vocab_size, config.bits, draw=normal(DEVIATION), role=EMBEDDING)
         self.project = Linear(config.bits, width)
+
+    def operations(self, work: Workload) -> Iterator[Operation]:
+        """A row is looked up, which computes nothing; its code is projected, and only the bits that are 1 when it is binary."""
+        width, bits = self.project.weight.shape
+        events = None
+        if self.config.binary:
+            ones = self.config.code(self.table.detach() / DEVIATION).sum(1)
+            events = float((ones.double() * work.frequencies.to(ones.device)).sum())
+        yield Operation("project", bits, width, events, (self.table, self.project.weight))
 
     def forward(self, tokens: Tensor) -> Tensor:
         return rms_norm(self.project(self.config.code(self.table[tokens] / DEVIATION)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from wetware.kernels import gated_sum, rms_norm, spike_linear
 from wetware.layers.linear import Linear
 from wetware.modulation import ModulatorConfig, Signals
 from wetware.neurons import LIF, Activity, NeuronConfig
+from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import NEURON, filled, hollow, orthogonal, parameter
 from wetware.state import State
 
@@ -71,10 +73,14 @@ class _NeuronGate(nn.Module):
         return x + torch.sigmoid(self.bias) * update
 
 
-class _InputGate(_NeuronGate):
+class _InputGate(_NeuronGate, Counted):
     def __init__(self, width: int, rank: int, bias: float) -> None:
         super().__init__(width, bias)
         self.down, self.up = Linear(width, rank), Linear(rank, width, scale=0.5)
+
+    def operations(self, work: Workload) -> Iterator[Operation]:
+        for name, weight in (("down", self.down.weight), ("up", self.up.weight)):
+            yield Operation(name, weight.shape[1], weight.shape[0], weights=(weight,))
 
     def forward(self, x: Tensor, u: Tensor, update: Tensor) -> Tensor:
         logits = self.up(self.down(u))
@@ -97,7 +103,7 @@ class SpikingBlock(Config):
         return Block(self, width, depth, modulators)
 
 
-class Block(nn.Module):
+class Block(nn.Module, Counted):
     """See :class:`SpikingBlock`. [B, T, width] -> the same, with the neurons' activity and state."""
 
     def __init__(self, config: SpikingBlock, width: int, depth: int, modulators: tuple[ModulatorConfig, ...]) -> None:
@@ -114,6 +120,14 @@ class Block(nn.Module):
 
     def init_state(self, batch: int) -> State:
         return self.neuron.init_state(batch)
+
+    def operations(self, work: Workload) -> Iterator[Operation]:
+        """The stream is real-valued: ``fc_in`` multiplies. What spikes go through only adds: a row for each that fired."""
+        width, spikes = len(self.fc_in.weight), work.spikes[self.neuron]
+        yield Operation("fc_in", width, width, weights=(self.fc_in.weight,))
+        if self.config.recurrence:
+            yield Operation("fc_rec", width, width, spikes, (self.fc_rec,))
+        yield Operation("fc_out", width, width, spikes, (self.fc_out.weight,))
 
     def forward(self, x: Tensor, state: Any, signals: Signals, keep: Tensor | None) -> tuple[Tensor, Activity, State]:
         params = self.neuron.params()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -14,6 +15,7 @@ from wetware.layers import KV, MLP, Linear, SelfAttention
 from wetware.layers.attention import Span
 from wetware.models.language_model import LanguageModel, ModelConfig, Output, checked_tokens
 from wetware.modulation import NEUTRAL, Signals
+from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import EMBEDDING, normal, parameter
 
 
@@ -94,7 +96,7 @@ class TransformerBlock(nn.Module):
         return x + self.mlp(rms_norm(x)), state
 
 
-class TransformerModel(LanguageModel):
+class TransformerModel(LanguageModel, Counted):
     """See :class:`GPT`."""
 
     def __init__(self, config: GPT) -> None:
@@ -108,6 +110,12 @@ class TransformerModel(LanguageModel):
     def init_state(self, batch: int) -> GPTState:
         zeros = torch.zeros(batch, dtype=torch.long, device=self.table.device)
         return GPTState(tuple(KV((), ()) for _ in self.blocks), zeros, zeros.clone())
+
+    def operations(self, work: Workload) -> Iterator[Operation]:
+        """The head alone: blocks tell their own, and looking a row up computes nothing."""
+        tied = not isinstance(self.config.head, UntiedHead)
+        weights = (self.table,) if tied else (self.table, self.head.weight)
+        yield Operation("head", self.config.width, self.vocab_size, weights=weights)
 
     def forward(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> Output:
         tokens = checked_tokens(tokens, self.vocab_size)

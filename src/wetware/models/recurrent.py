@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
@@ -15,6 +16,7 @@ from wetware.kernels import rms_norm
 from wetware.layers import CurrentEncoder, TiedReadout
 from wetware.models.language_model import LanguageModel, ModelConfig, Output, checked_tokens
 from wetware.modulation import NEUTRAL, Signals
+from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import NEURON, Draw, filled, normal, orthogonal, parameter, stacked
 from wetware.state import State, tree_map
 
@@ -50,7 +52,7 @@ class RecurrentState(NamedTuple):
     layers: tuple[State, ...]
 
 
-class RecurrentLayer(nn.Module):
+class RecurrentLayer(nn.Module, Counted):
     """``gates`` maps of the input and of the layer's own last output, kept in one matrix each: ``W`` [gates * N, N], rows in
     PyTorch's order. Recurrent weights start orthogonal, so that what circulates neither grows nor fades (Saxe et al., 2014).
 
@@ -82,6 +84,10 @@ class RecurrentLayer(nn.Module):
             output, state = self.walk(x[:, first:stop], state)
             outputs.append(output)
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1), state
+
+    def operations(self, work: Workload) -> Iterator[Operation]:
+        yield Operation("fc_in", self.size, self.gates * self.size, weights=(self.fc_in,))
+        yield Operation("fc_rec", self.size, self.gates * self.size, weights=(self.fc_rec,))
 
     def weights(self) -> list[Tensor]:
         """As PyTorch's recurrent kernels take them."""

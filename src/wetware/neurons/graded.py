@@ -26,3 +26,4 @@ class GradedLIF(Leaky):
     """
 
     scan: ClassVar[Op] = graded_scan
+    binary: ClassVar[bool] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from wetware.neurons.neuron import Activity, Neuron, NeuronConfig, NeuronParams
 from wetware.neurons.normalise import InputNormalisation, VariancePreserving
 from wetware.neurons.reset import DetachedReset, Reset
 from wetware.neurons.surrogate import RelativeFastSigmoid, Surrogate
+from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import NEURON, Draw, constant, filled, log_spaced_decays, parameter, through
 
 
@@ -79,11 +81,12 @@ class Leaky(NeuronConfig):
     """A slot for a leaky neuron. Each slot in it swaps or removes one piece; the defaults are those that train stably: a spread
     of decays, a surrogate wide enough to learn from, no gradient through the reset, input normalised by the decay.
 
-    scan: the op that walks a layer along time.
+    scan: the op that walks a layer along time. binary: whether what it sends is 0 or 1.
     """
 
     abstract: ClassVar[bool] = True
     scan: ClassVar[Op]
+    binary: ClassVar[bool] = True
 
     decay: DecayStart = LogSpacedDecay()
     threshold: float = number(1.0, 0.01, 100.0)
@@ -97,14 +100,14 @@ class Leaky(NeuronConfig):
         return LeakyLayer(self, size)
 
 
-class LeakyLayer(Neuron):
+class LeakyLayer(Neuron, Counted):
     """A layer of any :class:`Leaky` neuron. State: membrane after reset and last output, [B, N] each."""
 
     start: Tensor
 
     def __init__(self, config: Leaky, size: int) -> None:
         super().__init__()
-        self.config, self.size = config, size
+        self.config, self.size, self.binary = config, size, config.binary
         self.register_buffer("start", constant(size, draw=through(torch.logit, config.decay.draw())))
         if config.learned_decay:
             self.decay_shift = parameter(size, draw=filled(0.0), role=NEURON)
@@ -121,6 +124,11 @@ class LeakyLayer(Neuron):
         if self.config.learned_threshold:
             threshold = threshold * torch.exp(self.log_threshold)
         return NeuronParams(decay, threshold, torch.ones_like(self.start))
+
+    def operations(self, work: Workload) -> Iterator[Operation]:
+        """Each membrane decays and takes its current in, whether it fires or not; the reset subtracts where it fired."""
+        yield Operation("membrane", 2, self.size)
+        yield Operation("reset", self.size, 1, work.spikes[self])
 
     def forward(
         self, current: Tensor, state: LIFState, params: NeuronParams, recurrent: Tensor | None, keep: Tensor | None

@@ -45,9 +45,10 @@ class NeuronConfig(Config):
 
 
 class Neuron(nn.Module):
-    """A layer of ``size`` neurons."""
+    """A layer of ``size`` neurons. binary: whether what they send is 0 or 1, so that what does not fire costs nothing."""
 
     size: int
+    binary: bool = True
 
     @abstractmethod
     def init_state(self, batch: int) -> State:

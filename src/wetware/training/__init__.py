@@ -1,7 +1,7 @@
 """Training: one loop for every model."""
 
 from wetware.training.checkpoint import CheckpointError, load, save
-from wetware.training.losses import Score, cross_entropy, held_out_loss
+from wetware.training.losses import Reading, Score, cross_entropy, held_out_loss, held_out_walk
 from wetware.training.optimizers import AdamW, MuonAdamW
 from wetware.training.reporting import Reporter, StepReport
 from wetware.training.run import Calibration, Monitoring, Run, Training
@@ -17,6 +17,7 @@ __all__ = [
     "Minutes",
     "Monitoring",
     "MuonAdamW",
+    "Reading",
     "Reporter",
     "Run",
     "Score",
@@ -28,6 +29,7 @@ __all__ = [
     "Training",
     "cross_entropy",
     "held_out_loss",
+    "held_out_walk",
     "load",
     "save",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from wetware import kernels
 from wetware.data import Packed, held_out_rows
-from wetware.models import LanguageModel
+from wetware.models import LanguageModel, Output
 from wetware.state import select
 
 
@@ -49,6 +49,53 @@ def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
     return kernels.cross_entropy(logits.flatten(0, -2), targets.flatten())
 
 
+class Reading(NamedTuple):
+    """What a model made of one piece of held-out text; only rows whose document goes on.
+
+    output: as the model gave it. inputs, targets: [rows, T], on the model's device. counted: bool [rows, T], False where the
+    document has ended.
+    """
+
+    output: Output
+    inputs: Tensor
+    targets: Tensor
+    counted: Tensor
+
+    def nats(self) -> Tensor:
+        """Loss of each counted token, in order."""
+        logits, targets = self.output.logits.flatten(0, 1), self.targets.flatten()
+        return functional.cross_entropy(logits, targets, reduction="none")[self.counted.flatten()]
+
+
+@torch.inference_mode()
+def held_out_walk(
+    model: LanguageModel,
+    packed: Packed,
+    *,
+    limit: int | None = None,
+    chunk: int = 128,
+    rows: int = 32,
+    carried: bool = True,
+) -> Iterator[Reading]:
+    """Walk held-out documents from their start, several side by side. With ``carried`` the state goes on to a document's
+    end; without, every chunk is read by a model that has seen nothing before it."""
+    device = next(model.parameters()).device
+    state = None
+    present = torch.zeros(0, dtype=torch.long)  # the rows of the group that are still read
+    for part in held_out_rows(packed, chunk, rows, limit):
+        # A document that has ended leaves the batch: what follows its end would be work for nothing.
+        alive = part.counted.any(1)
+        if part.fresh or not carried:
+            state = None
+        inputs, targets, counted = (rows[alive].to(device) for rows in part[:3])
+        if state is not None and len(inputs) < len(present):
+            state = select(state, alive[present].to(device))
+        present = alive.nonzero()[:, 0]
+        output = model(inputs, state)
+        state = output.state
+        yield Reading(output, inputs, targets, counted)
+
+
 @torch.inference_mode()
 def held_out_loss(
     model: LanguageModel,
@@ -61,32 +108,17 @@ def held_out_loss(
     carried: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Score:
-    """Walk held-out documents from their start. With ``carried`` the state goes on to a document's end; without, every chunk
-    is read by a model that has seen nothing before it. Boundaries are read and not counted: they stand for no text."""
-    device = next(model.parameters()).device
+    """The loss of a :func:`held_out_walk`. Boundaries are read and not counted: they stand for no text."""
     sizes = torch.as_tensor(token_bytes)
-    nats, tokens, size, state = 0.0, 0, 0, None
+    nats, tokens, size = 0.0, 0, 0
     fired: list[float] = []
-    present = torch.zeros(0, dtype=torch.long)  # the rows of the group that are still read
-    for part in held_out_rows(packed, chunk, rows, limit):
-        # A document that has ended leaves the batch: what follows its end would be work for nothing.
-        alive = part.counted.any(1)
-        if part.fresh or not carried:
-            state = None
-        inputs, targets, counted = part.inputs[alive], part.targets[alive], part.counted[alive]
-        if state is not None and len(inputs) < len(present):
-            state = select(state, alive[present].to(device))
-        present = alive.nonzero()[:, 0]
-        output = model(inputs.to(device), state)
-        state = output.state
-        logits, wanted = output.logits.flatten(0, 1), targets.to(device).flatten()
-        losses = functional.cross_entropy(logits, wanted, reduction="none").cpu()
-        nats += float(losses[counted.flatten()].double().sum())
-        counts = int(counted.sum())
-        tokens, size = tokens + counts, size + int(sizes[targets[counted]].sum())
-        read = counted.to(device).unsqueeze(-1)
-        rates = [float((layer.spikes * read).sum() / layer.spikes.shape[-1]) for layer in output.activity]
+    for reading in held_out_walk(model, packed, limit=limit, chunk=chunk, rows=rows, carried=carried):
+        losses = reading.nats().cpu()
+        nats += float(losses.double().sum())
+        tokens, size = tokens + len(losses), size + int(sizes[reading.targets[reading.counted].cpu()].sum())
+        read = reading.counted.unsqueeze(-1)
+        rates = [float((layer.spikes * read).sum() / layer.spikes.shape[-1]) for layer in reading.output.activity]
         fired = [a + b for a, b in zip(fired, rates, strict=True)] if fired else rates
         if progress:
-            progress(counts)
+            progress(len(losses))
     return Score(nats, tokens, size, tuple(total / max(tokens, 1) for total in fired))
