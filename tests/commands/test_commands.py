@@ -104,6 +104,8 @@ def test_listings(capsys):
     out = capsys.readouterr().out
     assert "block.recurrence" in out
     assert "CurrentEncoder" in out
+    assert main(["mechanisms", "gru_mini"]) == 0
+    assert capsys.readouterr().out.strip() == "nothing in GRU can be taken away"
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "lif_scan" in out

@@ -43,7 +43,7 @@ def test_a_layer_is_pytorchs_run_on_each_document_alone(kind):
             torch.testing.assert_close(mine[row], theirs[0, 0], atol=1e-6, rtol=0)
         (output[row : row + 1].square().sum()).backward(retain_graph=True)
         expected.square().sum().backward()
-    for mine, theirs in zip((layer.fc_in, layer.fc_rec, layer.bias), peer.parameters(), strict=False):
+    for mine, theirs in zip((layer.input_weight, layer.recurrent_weight, layer.bias), peer.parameters(), strict=False):
         torch.testing.assert_close(mine.grad, theirs.grad, atol=1e-4, rtol=1e-4)
 
 

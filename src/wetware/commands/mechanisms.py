@@ -22,25 +22,24 @@ def _parameters(config: ModelConfig) -> int:
 
 def run(arguments: argparse.Namespace) -> int:
     model = recipe(arguments.recipe).model
-    whole = _parameters(model)
+    whole, paths = _parameters(model), mechanisms(model)
     table = Table(box=None, pad_edge=False)
     for column in ("mechanism", "part", "parameters", "what it does"):
         table.add_column(
             column, justify="right" if column == "parameters" else "left", no_wrap=not column.startswith("what")
         )
-    for path in mechanisms(model):
+    for path in paths:
         part = get(model, path)
         words = (inspect.getdoc(type(part)) or "").split("\n\n")[0].replace("\n", " ")
         own = whole - _parameters(ablate(model, path))
         table.add_row(f"[bold]{path}[/bold]", type(part).__name__, count(own), words.split("::")[0])
     console = Console()
-    console.print(table)
+    console.print(table if paths else f"nothing in {type(model).__name__} can be taken away")
     swaps = [(path, type(value).__name__, others) for path, value, others in _slots(model) if others]
     if swaps:
         console.print("\nwhat else fits a slot:")
         for path, name, others in swaps:
             console.print(f"  [bold]{path}[/bold] = {name}; also {', '.join(others)}")
-    paths = mechanisms(model)
     if paths:
         console.print(f"\n[dim]without one: wetware train {arguments.recipe} --set model.{paths[0]}=none[/dim]")
     return 0

@@ -56,7 +56,7 @@ class RecurrentLayer(nn.Module, Counted):
     """``gates`` maps of the input and of the layer's own last output, kept in one matrix each: ``W`` [gates * N, N], rows in
     PyTorch's order. Recurrent weights start orthogonal, so that what circulates neither grows nor fades (Saxe et al., 2014).
 
-    One bias: PyTorch's second one, added to the same sum, is given as zeros.
+    One bias: PyTorch's second one, which but for the candidate of a GRU is added to the same sum, is given as zeros.
     """
 
     gates: ClassVar[int]
@@ -64,8 +64,8 @@ class RecurrentLayer(nn.Module, Counted):
     def __init__(self, size: int, bias: Draw | None = None) -> None:
         super().__init__()
         self.size, rows = size, self.gates * size
-        self.fc_in = parameter(rows, size, draw=normal(size**-0.5))
-        self.fc_rec = parameter(rows, size, draw=stacked(*[orthogonal(1.0)] * self.gates))
+        self.input_weight = parameter(rows, size, draw=normal(size**-0.5))
+        self.recurrent_weight = parameter(rows, size, draw=stacked(*[orthogonal(1.0)] * self.gates))
         self.bias = parameter(rows, draw=bias or filled(0.0), role=NEURON)
 
     @abstractmethod
@@ -91,10 +91,10 @@ class RecurrentLayer(nn.Module, Counted):
 
     def weights(self) -> list[Tensor]:
         """As PyTorch's recurrent kernels take them."""
-        return [self.fc_in, self.fc_rec, self.bias, torch.zeros_like(self.bias)]
+        return [self.input_weight, self.recurrent_weight, self.bias, torch.zeros_like(self.bias)]
 
     def zeros(self, batch: int) -> Tensor:
-        return self.fc_in.new_zeros(batch, self.size)
+        return self.input_weight.new_zeros(batch, self.size)
 
 
 class Pieces(NamedTuple):

@@ -343,11 +343,12 @@ def test_it_is_chosen_where_it_can(model):
     ("build", "keywords", "reason"),
     [
         (lambda: wetware.tiny("gpt").build(), {}, "it is Real Sam's, and this is a GPT"),
+        (lambda: config(block__neuron=wetware.GradedLIF()).build(), {}, "knows LIF neurons only, got GradedLIF"),
         (lambda: config().build().double(), {}, "needs float32 on the CPU, got torch.float64 on cpu"),
         (lambda: config(encoder__bits=1001).build(), {}, "a token has 1001 bits, and its readout adds up 1000 at most"),
         (lambda: config().build(), {"weights": "int4"}, "weights may be float32, bfloat16, int8, got 'int4'"),
     ],
-    ids=["GPT", "float64", "too many bits", "unknown weights"],
+    ids=["GPT", "GradedLIF", "float64", "too many bits", "unknown weights"],
 )
 def test_refusals(build, keywords, reason):
     model = build()
