@@ -3,6 +3,7 @@
 import json
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
@@ -10,9 +11,9 @@ import torch
 
 from wetware.config import ConfigError, snake
 from wetware.evaluation import Measure, Table, ask, chosen
-from wetware.evaluation.markdown import page
 from wetware.evaluation.measures import measures
 from wetware.evaluation.suite import plain
+from wetware.evaluation.suite_report import document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +59,7 @@ def test_each_stands_by_itself(subject):
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)
     json.dumps(results.to_dict(), allow_nan=False)
-    text = page("it", ["1 parameter"], results, {"dicing": "dicing.png"})
+    text = document("it", ["1 parameter"], results, {"dicing": Path("dicing.png")}).markdown()
     assert "| x\\|y | 1 |" in text
     assert "](dicing.png)" in text
     assert "it would rather not" in text

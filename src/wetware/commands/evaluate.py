@@ -19,7 +19,7 @@ from wetware.config import ConfigError, from_dict
 from wetware.data import Corpus, DataError, Packed, Tokenizer, corpus_from, prepare
 from wetware.data.files import write_atomically
 from wetware.evaluation import Measure, Report, Results, Subject, ask, chosen, evaluate
-from wetware.evaluation.markdown import page
+from wetware.evaluation.suite_report import document
 from wetware.models import LanguageModel
 from wetware.models.engines import rounded
 from wetware.pictures.measures import draw
@@ -81,15 +81,16 @@ def run(arguments: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)  # before the work: a folder that cannot be written is known at once
     results = _with_bar(subject, asked)
     about = _about(arguments, subject)
-    document = {**about, **results.to_dict()}
-    text = json.dumps(document, indent=1, allow_nan=False)
+    text = json.dumps({**about, **results.to_dict()}, indent=1, allow_nan=False)
     pictures = {}
     for name, figures in results.figures.items():
-        if draw(name, {subject.name: figures}, out / f"{name}.png"):
-            pictures[name] = f"{name}.png"
+        if picture := draw(name, {subject.name: figures}, out / f"{name}.png"):
+            pictures[name] = picture
     write_atomically(out / "results.json", text + "\n")
     facts = [f"{key.replace('_', ' ')} {value}" for key, value in about.items() if key != "run" and value is not None]
-    write_atomically(out / "report.md", page(f"Evaluation of {subject.name}", facts, results, pictures))
+    report = document(f"Evaluation of {subject.name}", facts, results, pictures)
+    write_atomically(out / "report.md", report.markdown())
+    write_atomically(out / "report.html", report.html())
     if arguments.json:
         print(text)
     else:
@@ -156,4 +157,4 @@ def show(console: Plain, subject: Subject, results: Results, out: Path) -> None:
     for label, style, reasons in (("not asked", "yellow", results.refused), ("failed", "red", results.failed)):
         for name, reason in reasons.items():
             console.print(f"[{style}]{label}[/{style}] {name}: {escape(reason)}")
-    console.print(f"in {out}: report.md, results.json and pictures", markup=False)
+    console.print(f"in {out}: report.md, report.html, results.json and pictures", markup=False)

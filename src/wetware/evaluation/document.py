@@ -42,6 +42,7 @@ class Document:
         self.blocks.append(("code", text))
 
     def table(self, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        """The first column stands to the left, figures to the right."""
         if rows:
             self.blocks.append(("table", columns, rows))
 
@@ -63,7 +64,7 @@ class Document:
             elif kind == "table":
                 columns, rows = content
                 lines = [columns, ("---",) + ("---:",) * (len(columns) - 1), *rows]
-                parts.append("\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines))
+                parts.append("\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines))
             else:
                 parts.append(f"![{content[1]}]({content[0].name})")
         return "\n\n".join(parts) + "\n"
@@ -87,6 +88,11 @@ class Document:
         head = f"<meta charset='utf-8'><meta name='viewport' content='width=device-width'><style>{_STYLE}</style>"
         head += f"<title>{html.escape(self.title)}</title>"
         return f"<!doctype html><html lang='en'><head>{head}</head><body>{''.join(parts)}</body></html>"
+
+
+def _cell(text: str) -> str:
+    """A table's cell is one line without the mark that ends it."""
+    return " ".join(text.replace("|", "\\|").split()) or " "
 
 
 def _table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -60,6 +60,8 @@ class RecurrentLayer(nn.Module, Counted):
     """
 
     gates: ClassVar[int]
+    fc_in: Tensor
+    fc_rec: Tensor
 
     def __init__(self, size: int, bias: Draw | None = None) -> None:
         super().__init__()
