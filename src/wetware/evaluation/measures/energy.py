@@ -16,7 +16,7 @@ from wetware.operations import Counted, Operation, Workload, operations, uncount
 
 LEFT_OUT = (
     "Not counted: norms, activation functions, gates' products, sums of vectors, sampling, and moving data, which on real "
-    "hardware costs more than arithmetic."
+    "hardware often costs more than arithmetic."
 )
 
 

@@ -29,8 +29,8 @@ class MemoryHorizon(Measure):
     Differences are paired: each target against itself at full context L, so that how hard a token is does not hide how much
     context helps. The error is the standard error of the mean difference, not the deviation of losses between tokens, which
     is so large (several nats) that any context would lie within it. The horizon is therefore what *this many* targets can
-    tell: it never falls with more of them, and never exceeds what was asked. Where half of L is still worse than L, the
-    memory reaches to L at least, and ``at_least`` says so.
+    tell: more of them see smaller differences. Where half of L is still worse than L, the memory reaches to L at least, and
+    ``at_least`` says so.
 
     longest: L, a power of two; halved until there are ``targets`` places (or as many as a quarter of all held-out tokens) with
     L tokens of their own document before them. targets: how many tokens, evenly spaced over all such places.

@@ -31,6 +31,8 @@ def figure(figures: Mapping[str, Mapping[str, Any]]) -> Any:
     axis.invert_yaxis()
     axis.set_xlabel("microjoule per token: an estimate by operation count, 45 nm (Horowitz, 2014)", fontsize=9)
     axis.grid(alpha=0.25, axis="x")
-    axis.margins(x=0.05)
+    axis.set_xlim(
+        0, 1.05 * max(lines["dense_picojoules"] for lines in figures.values()) / 1e6
+    )  # bars stick to the frame else
     drawn.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
     return drawn
