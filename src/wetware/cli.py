@@ -240,7 +240,7 @@ out in turn.
 
 
 def _recipes(commands) -> None:
-    _command(commands, "recipes", "List what can be trained.")
+    _command(commands, "recipes", "List what can be trained and studied.")
 
 
 def _mechanisms(commands) -> None:

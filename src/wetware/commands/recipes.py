@@ -9,7 +9,7 @@ from rich.table import Table
 
 from wetware.commands.common import count
 from wetware.commands.console import Console
-from wetware.recipes import about, recipe, recipe_names
+from wetware.recipes import about, recipe, recipe_names, study_names
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -24,5 +24,13 @@ def run(arguments: argparse.Namespace) -> int:
         table.add_row(f"[bold]{name}[/bold]", count(parameters), about(name).replace("\n", " "))
     console = Console()
     console.print(table)
-    console.print("\n[dim]wetware train RECIPE trains one; wetware mechanisms RECIPE shows its parts.[/dim]")
+    studies = Table(box=None, pad_edge=False)
+    studies.add_column("study", no_wrap=True)
+    studies.add_column("what it asks")
+    for name in study_names():
+        studies.add_row(f"[bold]{name}[/bold]", about(name).replace("\n", " "))
+    console.print()
+    console.print(studies)
+    console.print("\n[dim]wetware train RECIPE trains one; wetware mechanisms RECIPE shows its parts;[/dim]")
+    console.print("[dim]wetware study STUDY, or wetware study RECIPE, tells what each part is worth.[/dim]")
     return 0

@@ -25,5 +25,5 @@ def gpt_small() -> Run:
 
 def gpt_mini() -> Run:
     """The plain transformer with as many parameters as real_sam_mini: 2 layers of width 108, window 64."""
-    model = GPT(width=108, depth=2, attention=SelfAttention(heads=2, window=64))
+    model = GPT(vocab_size=1024, width=108, depth=2, attention=SelfAttention(heads=2, window=64))
     return Run(model=model, tokenizer=BPE(vocab_size=1024))

@@ -25,5 +25,7 @@ def real_sam_small() -> Run:
 
 def real_sam_mini() -> Run:
     """Real Sam V4 for studies with many seeds: 2 blocks of 192 neurons, 96-bit token code, 1024 tokens."""
-    model = RealSam(width=192, depth=2, encoder=STESpikes(bits=96), block=SpikingBlock(gate=InputGate(rank=48)))
+    model = RealSam(
+        vocab_size=1024, width=192, depth=2, encoder=STESpikes(bits=96), block=SpikingBlock(gate=InputGate(rank=48))
+    )
     return Run(model=model, tokenizer=BPE(vocab_size=1024))

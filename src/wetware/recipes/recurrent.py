@@ -14,7 +14,7 @@ def gru_small() -> Run:
 
 def gru_mini() -> Run:
     """Gated recurrent units with as many parameters as real_sam_mini: 2 layers of 148."""
-    return Run(model=GRU(width=148, depth=2, embedding=96), tokenizer=BPE(vocab_size=1024))
+    return Run(model=GRU(vocab_size=1024, width=148, depth=2, embedding=96), tokenizer=BPE(vocab_size=1024))
 
 
 def lstm_small() -> Run:
@@ -24,4 +24,4 @@ def lstm_small() -> Run:
 
 def lstm_mini() -> Run:
     """Long short-term memory with as many parameters as real_sam_mini: 2 layers of 130."""
-    return Run(model=LSTM(width=130, depth=2, embedding=96), tokenizer=BPE(vocab_size=1024))
+    return Run(model=LSTM(vocab_size=1024, width=130, depth=2, embedding=96), tokenizer=BPE(vocab_size=1024))
