@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from wetware.data import BPE
 from wetware.layers import SelfAttention
 from wetware.models import GPT
 from wetware.training import Run
@@ -21,9 +20,3 @@ def gpt_base() -> Run:
 def gpt_small() -> Run:
     """The plain transformer with as many parameters as real_sam_small: 4 layers of width 112, window 64."""
     return Run(model=GPT(width=112, depth=4, attention=SelfAttention(heads=2, window=64)))
-
-
-def gpt_mini() -> Run:
-    """The plain transformer with as many parameters as real_sam_mini: 2 layers of width 108, window 64."""
-    model = GPT(vocab_size=1024, width=108, depth=2, attention=SelfAttention(heads=2, window=64))
-    return Run(model=model, tokenizer=BPE(vocab_size=1024))
