@@ -166,6 +166,8 @@ examples:
   wetware evaluate runs/sam --suite full                     everything that can be asked
   wetware evaluate runs/sam --tasks bits_per_byte,energy     these alone, in full
   wetware evaluate runs/sam --tasks bits_per_byte --json     pure JSON: measures.bits_per_byte.carried.bits_per_byte
+  wetware evaluate runs/sam --eval-bundle-zip bundle.zip --max-items 100       CORE, a hundred items of each task
+  wetware evaluate runs/sam --tasks my_task --lm-eval-dir tasks/               a task of lm-eval, without a network
 
 Bits per byte is the figure to compare: it does not depend on the tokenizer. It is given with state carried through each
 held-out document, and with a fresh state every few tokens; beside them, n-gram models trained on the same text.
@@ -184,6 +186,7 @@ of the model is listed with its reason. report.md, results.json and pictures go 
     bundle.add_argument("--eval-bundle-dir", metavar="DIR", help="the same, unpacked")
     command.add_argument("--pairs", metavar="FILE", help="ask these minimal pairs (.jsonl) too")
     command.add_argument("--lm-eval-dir", metavar="DIR", help="tasks of lm-eval (YAML) of your own")
+    command.add_argument("--max-items", type=_positive, metavar="N", help="of each task of CORE, pairs and lm-eval")
     command.add_argument("--json", action="store_true", help="print JSON")
     _weights(command)
     _device(command)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from rich.table import Table
 from wetware import __version__
 from wetware.commands.common import count, device, load_with_tokenizer
 from wetware.commands.console import Console
-from wetware.config import ConfigError, from_dict
+from wetware.config import ConfigError, from_dict, snake
 from wetware.data import Corpus, DataError, Packed, Tokenizer, corpus_from, prepare
 from wetware.data.files import write_atomically
 from wetware.evaluation import Measure, Report, Results, Subject, ask, chosen, evaluate
@@ -24,6 +25,10 @@ from wetware.models import LanguageModel
 from wetware.models.engines import rounded
 from wetware.pictures.measures import draw
 from wetware.training import Run, checkpoint
+
+
+# The field of each measure that asks many items, which says how many at most.
+MOST = {"core": "max_per_task", "minimal_pairs": "max_per_phenomenon", "lm_eval": "max_per_task"}
 
 
 def run_of(run: str) -> Run | None:
@@ -71,7 +76,11 @@ def measures_of(arguments: argparse.Namespace) -> list[Measure]:
     names = [name.strip() for name in (arguments.tasks or "").split(",") if name.strip()]
     if arguments.tasks is not None and not names:
         raise ConfigError(f"--tasks {arguments.tasks!r}: expected names, separated by commas")
-    return chosen(arguments.suite, names, given)
+    asked = chosen(arguments.suite, names, given)
+    if arguments.max_items is None:
+        return asked
+    fields = {measure: MOST.get(snake(type(measure).__name__)) for measure in asked}
+    return [replace(measure, **{field: arguments.max_items}) if field else measure for measure, field in fields.items()]
 
 
 def run(arguments: argparse.Namespace) -> int:
