@@ -26,7 +26,6 @@ from wetware.models.engines import rounded
 from wetware.pictures.measures import draw
 from wetware.training import Run, checkpoint
 
-
 # The field of each measure that asks many items, which says how many at most.
 MOST = {"core": "max_per_task", "minimal_pairs": "max_per_phenomenon", "lm_eval": "max_per_task"}
 
