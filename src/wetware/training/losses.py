@@ -15,13 +15,14 @@ from wetware import kernels
 from wetware.data import Packed, held_out_rows
 from wetware.models import LanguageModel
 from wetware.state import select
+from wetware.training.counted import Rule
 
 
 class Score(NamedTuple):
     """A cross-entropy on text.
 
-    nats: summed over the counted tokens. tokens: how many. bytes: of source text they stand for. rates: mean firing rate of
-    each layer of neurons.
+    nats: summed over the counted tokens (all, or those that a rule of ``training.counted`` counts). tokens: how many. bytes:
+    of source text they stand for. rates: mean firing rate of each layer of neurons.
     """
 
     nats: float
@@ -44,9 +45,13 @@ class Score(NamedTuple):
         return math.exp(min(700.0, self.nats / max(self.tokens, 1)))
 
 
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean over all tokens, in nats."""
-    return kernels.cross_entropy(logits.flatten(0, -2), targets.flatten())
+def cross_entropy(logits: Tensor, targets: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Mean over all tokens, or over those ``counted`` (of the shape of ``targets``), in nats; 0, with a gradient of 0, when
+    none is."""
+    if counted is None:
+        return kernels.cross_entropy(logits.flatten(0, -2), targets.flatten())
+    logits, targets = logits[counted], targets[counted]
+    return kernels.cross_entropy(logits, targets) if len(targets) else logits.sum()
 
 
 @torch.inference_mode()
@@ -59,21 +64,26 @@ def held_out_loss(
     chunk: int = 128,
     rows: int = 32,
     carried: bool = True,
+    rule: Rule | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Score:
     """Walk held-out documents from their start. With ``carried`` the state goes on to a document's end; without, every chunk
-    is read by a model that has seen nothing before it. Boundaries are read and not counted: they stand for no text."""
+    is read by a model that has seen nothing before it. Boundaries are read and not counted: they stand for no text.
+
+    With a ``rule`` only the targets that it counts are scored, and the documents of a ``limit`` (of tokens read) are whole.
+    Firing rates are of all that is read."""
     device = next(model.parameters()).device
     sizes = torch.as_tensor(token_bytes)
-    nats, tokens, size, state = 0.0, 0, 0, None
+    nats, tokens, size, seen, state = 0.0, 0, 0, 0, None
     fired: list[float] = []
     present = torch.zeros(0, dtype=torch.long)  # the rows of the group that are still read
-    for part in held_out_rows(packed, chunk, rows, limit):
+    for part in held_out_rows(packed, chunk, rows, limit, whole=rule is not None):
         # A document that has ended leaves the batch: what follows its end would be work for nothing.
         alive = part.counted.any(1)
         if part.fresh or not carried:
             state = None
-        inputs, targets, counted = part.inputs[alive], part.targets[alive], part.counted[alive]
+        inputs, targets, read = part.inputs[alive], part.targets[alive], part.counted[alive]
+        counted = read if rule is None else read & rule(inputs, targets)
         if state is not None and len(inputs) < len(present):
             state = select(state, alive[present].to(device))
         present = alive.nonzero()[:, 0]
@@ -84,9 +94,10 @@ def held_out_loss(
         nats += float(losses[counted.flatten()].double().sum())
         counts = int(counted.sum())
         tokens, size = tokens + counts, size + int(sizes[targets[counted]].sum())
-        read = counted.to(device).unsqueeze(-1)
-        rates = [float((layer.spikes * read).sum() / layer.spikes.shape[-1]) for layer in output.activity]
+        seen += int(read.sum())
+        where = read.to(device).unsqueeze(-1)
+        rates = [float((layer.spikes * where).sum() / layer.spikes.shape[-1]) for layer in output.activity]
         fired = [a + b for a, b in zip(fired, rates, strict=True)] if fired else rates
         if progress:
-            progress(counts)
-    return Score(nats, tokens, size, tuple(total / max(tokens, 1) for total in fired))
+            progress(int(read.sum()))
+    return Score(nats, tokens, size, tuple(total / max(seen, 1) for total in fired))
