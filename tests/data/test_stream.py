@@ -163,7 +163,7 @@ def test_a_limit_takes_equal_heads(limit):
 def test_a_limit_of_whole_documents_cuts_none(limit):
     packed = Numbered([50, 30, 50, 4] * 3)
     read = [step.targets[step.counted].tolist() for step in held_out_rows(packed, 10, 4, limit, whole=True)]
-    counts = Counter(np.searchsorted(packed.starts, sum(read, []), side="right").tolist())
+    counts = Counter(np.searchsorted(packed.starts, np.concatenate(read), side="right").tolist())
     assert all(count == packed.lengths[document - 1] - 1 for document, count in counts.items())
     assert len(counts) == max(1, round(limit / (packed.lengths - 1).mean()))
 

@@ -12,7 +12,8 @@ from wetware.data.tasks.task import DIGITS, MARK, NAMES, Example, Task
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AssociativeRecall(Task):
-    """``k3d7a1?d=7k=3``: pairs of a key and a value, then the values of up to ``queries`` of the keys are asked, in any order.
+    """``k3d7a1?d=7k=3``: pairs of a key and a value, then as many questions as pairs, ``queries`` at most. Each asks any of the
+    keys, also one asked before: if none came twice, the last answers could be told by those already given.
 
     A text has from ``fewest`` to ``pairs`` pairs; its keys are different ones of ``keys`` letters, its values any of
     ``values`` digits. After multi-query associative recall (Arora et al., Zoology, 2023), with values that may repeat.
@@ -35,7 +36,7 @@ class AssociativeRecall(Task):
     def example(self, size: int, dice: Random) -> Example:
         keys = dice.sample(NAMES[: self.keys], size)
         values = dice.choices(DIGITS[: self.values], k=size)
-        asked = dice.sample(range(size), min(self.queries, size))
+        asked = dice.choices(range(size), k=min(self.queries, size))
         context = "".join(key + value for key, value in zip(keys, values, strict=True))
         questions = "?" + "".join(keys[index] + MARK + values[index] for index in asked)
         return Example(context, questions, ("".join(values),) * len(asked))

@@ -17,9 +17,10 @@ MOST = len(VARIABLES)
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VariableBinding(Task):
     """``a3Q5b7ca a4?c=3a=4``, without the space: assignments of a digit or of another variable's present value (``ca`` is
-    ``c := a``), then the values of up to ``queries`` variables are asked. What was assigned last is what counts.
+    ``c := a``), then as many questions as variables, ``queries`` at most, each about any of them. What was assigned last is
+    what counts.
 
-    From ``fewest`` to ``variables`` different variables are bound. For each there are on average ``rebound`` further
+    From ``fewest`` to ``variables`` different variables are bound. For each there are ``rebound`` further
     assignments to one of them and ``distractors`` assignments to capitals, which are never asked. A share ``chained`` of
     the assignments takes over the value of a variable bound before.
     """
@@ -48,6 +49,6 @@ class VariableBinding(Task):
             right = source or dice.choice(DIGITS[: self.values])
             bound[name] = bound[source] if source else right
             written.append(name + right)
-        asked = dice.sample(names, min(self.queries, size))
+        asked = dice.choices(names, k=min(self.queries, size))
         questions = "?" + "".join(name + MARK + bound[name] for name in asked)
         return Example("".join(written), questions, ("".join(bound[name] for name in names),) * len(asked))

@@ -12,7 +12,7 @@ from wetware.evaluation.tasks import Point, TaskMeasure
 
 @dataclass(frozen=True, kw_only=True)
 class AssociativeRecallAccuracy(TaskMeasure):
-    """One question a text, so that nothing can be told by what was asked before; up to as many pairs as there are keys."""
+    """One question a text, so that questions are independent; up to as many pairs as there are keys."""
 
     title: ClassVar[str] = "Associative recall: the value of one of N keys"
     task: ClassVar[type[Task]] = AssociativeRecall

@@ -12,7 +12,7 @@ from wetware.evaluation.tasks import Point, TaskMeasure
 
 @dataclass(frozen=True, kw_only=True)
 class VariableBindingAccuracy(TaskMeasure):
-    """One question a text, so that nothing can be told by what was asked before."""
+    """One question a text, so that questions are independent."""
 
     title: ClassVar[str] = "Variable binding: the present value of one of N variables"
     task: ClassVar[type[Task]] = VariableBinding
