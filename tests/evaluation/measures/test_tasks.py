@@ -163,3 +163,17 @@ def row(size, accuracy, chance=0.1):
 def test_the_verdict_says_where_it_fails(accuracies, said):
     rows = [row(size, accuracy) for size, accuracy in zip((2, 4, 8, 16), accuracies, strict=True)]
     assert verdict(rows, "pairs", trained=True) == said
+
+
+def test_the_fields_of_a_measure_move_its_figures():
+    task, machine = Needle(), Machine(span=40)
+    base = measure("needle_accuracy")(questions=16, longest=64)
+
+    def figures(asked):
+        return asked.take(subject(task, machine), lambda share: None)
+
+    texts = [[e.text for e in asked.examples(task, asked.points(task)[0])] for asked in (base, replace(base, seed=1))]
+    assert texts[0] != texts[1]
+    assert figures(base) == figures(base)
+    assert [p["questions"] for p in figures(replace(base, questions=8))["points"]] == [8] * 6
+    assert len(figures(replace(base, longest=32))["points"]) == 3
