@@ -159,6 +159,15 @@ def test_a_limit_takes_equal_heads(limit):
     assert len(set(long)) == 1
 
 
+@pytest.mark.parametrize("limit", [1, 60, 120])
+def test_a_limit_of_whole_documents_cuts_none(limit):
+    packed = Numbered([50, 30, 50, 4] * 3)
+    read = [step.targets[step.counted].tolist() for step in held_out_rows(packed, 10, 4, limit, whole=True)]
+    counts = Counter(np.searchsorted(packed.starts, np.concatenate(read), side="right").tolist())
+    assert all(count == packed.lengths[document - 1] - 1 for document, count in counts.items())
+    assert len(counts) == max(1, round(limit / (packed.lengths - 1).mean()))
+
+
 def test_a_limit_over_all_is_no_limit():
     every = [step.targets for step in held_out_rows(Numbered(LENGTHS), 5, 3)]
     limited = [step.targets for step in held_out_rows(Numbered(LENGTHS), 5, 3, 10_000)]

@@ -13,10 +13,21 @@ import torch
 
 import wetware
 from wetware.config import Config, get, hints, is_config_type, options, walk, with_
-from wetware.data import Bytes, Corpus, HubDataset, Sotu, TextFiles, TokenizerConfig
+from wetware.data import (
+    AssociativeRecall,
+    Bytes,
+    Copying,
+    Corpus,
+    HubDataset,
+    Needle,
+    Sotu,
+    TextFiles,
+    TokenizerConfig,
+    VariableBinding,
+)
 from wetware.models.generation import Sampling
 from wetware.state import leaves
-from wetware.training import Calibration, Monitoring, Run, Steps, Trainer, Training
+from wetware.training import AfterMark, Calibration, Monitoring, Run, Steps, Trainer, Training
 
 from .subjects import alternatives, models, registered, tokens, with_vocab
 
@@ -172,13 +183,14 @@ RUNS = [
     ("default", Run()),
     ("muon", Run(training=Training(optimizer=wetware.MuonAdamW()))),
     ("stable", Run(training=Training(schedule=wetware.Stable()))),
+    ("answers", Run(training=Training(counted=AfterMark(mark="p")))),
 ]
 RUN_PATHS = [
     (label, path)
     for label, run in RUNS
     for path in knobs(run)
     if not path.startswith(("model.", "corpus.", "tokenizer.", "monitoring."))
-    and (label == "default" or path.startswith(("training.optimizer.", "training.schedule.")))
+    and (label == "default" or path.startswith(("training.optimizer.", "training.schedule.", "training.counted.")))
 ]
 
 
@@ -195,9 +207,12 @@ def test_every_field_of_a_run_moves_something(label, path, tmp_path):
     given = dict(RUNS)[label].training
     if label != "default":
         schedule = replace(given.schedule, warmup=1)
-        run = replace(run, training=replace(run.training, optimizer=given.optimizer, schedule=schedule))
+        training = replace(run.training, optimizer=given.optimizer, schedule=schedule, counted=given.counted)
+        run = replace(run, training=training)
     if path == "training.limit.count":
         changed = with_(run, path, 3)
+    elif path == "training.counted.mark":
+        changed = with_(run, path, "e")
     elif path == "training.clip":
         changed = with_(run, path, 1e-3)
     elif path == "training.accumulate":
@@ -207,6 +222,11 @@ def test_every_field_of_a_run_moves_something(label, path, tmp_path):
     else:
         changed = moved(run, path)
     assert outcome(run, tmp_path) != outcome(changed, tmp_path)
+
+
+def test_what_counts_moves_something(tmp_path):
+    run = base_run(tmp_path)
+    assert outcome(run, tmp_path) != outcome(with_(run, "training.counted", AfterMark(mark="p")), tmp_path)
 
 
 @pytest.mark.parametrize("path", OPERATIONAL)
@@ -248,6 +268,16 @@ def corpus_cases(folder):
     yield from ((hub, "name", "some/other"), (hub, "subset", "small"), (hub, "split", "test"), (hub, "column", "other"))
     yield from ((hub, "held_out", 0.5), (hub, "limit", 7), (hub, "revision", "v2"))
     yield (Sotu(), "held_out_digit", 3)
+    few = {"count": 60, "held_out": 20}
+    recall, binding, copying = AssociativeRecall(**few), VariableBinding(**few), Copying(**few)
+    needle = Needle(**few, shortest=16, longest=40)
+    for task in (recall, binding, copying, needle):
+        yield from ((task, "count", 61), (task, "held_out", 21), (task, "seed", 1))
+    yield from ((recall, "fewest", 3), (recall, "pairs", 9), (recall, "queries", 2), (recall, "keys", 9))
+    yield from ((binding, "fewest", 3), (binding, "variables", 9), (binding, "queries", 2), (binding, "rebound", 1.0))
+    yield from ((binding, "distractors", 1.0), (binding, "chained", 0.5), (binding, "values", 3), (recall, "values", 3))
+    yield from ((copying, "shortest", 3), (copying, "longest", 20), (copying, "symbols", 4), (copying, "gap", 5))
+    yield from ((needle, "shortest", 20), (needle, "longest", 50), (needle, "needles", 2), (needle, "values", 3))
 
 
 def fake_hub(monkeypatch):

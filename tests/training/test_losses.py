@@ -7,8 +7,9 @@ import pytest
 import torch
 
 import wetware
-from wetware.data import Bytes, TextFiles, prepare
-from wetware.training import held_out_loss
+from wetware.config import ConfigError
+from wetware.data import Bytes, Needle, TextFiles, prepare
+from wetware.training import AfterMark, EveryToken, held_out_loss
 from wetware.training.losses import Score, cross_entropy
 
 
@@ -77,3 +78,62 @@ def test_a_uniform_model_scores_the_logarithm_of_its_vocabulary(text):
 
     score = held_out_loss(Uniform(), held_out, tokenizer.token_bytes)
     assert score.bits_per_byte == pytest.approx(np.log2(257), rel=1e-5)
+
+
+# ------------------------------------------------------------------------------------------------------- counted targets
+
+
+class Table(torch.nn.Module):
+    """A model whose logits depend on the input token alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = torch.nn.Parameter(torch.randn(257, 257, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, tokens, state=None):
+        return wetware.Output(self.table[tokens], (torch.zeros(len(tokens), 1),))
+
+
+def test_only_counted_targets_have_a_loss_and_a_gradient():
+    logits = torch.randn(3, 5, 7, requires_grad=True)
+    targets, counted = torch.randint(7, (3, 5)), torch.zeros(3, 5, dtype=torch.bool)
+    counted[0, 2] = counted[2, 4] = True
+    loss = cross_entropy(logits, targets, counted)
+    loss.backward()
+    assert loss.item() == pytest.approx(cross_entropy(logits[counted], targets[counted]).item(), rel=1e-6)
+    assert torch.equal(logits.grad.abs().sum(-1) > 0, counted)
+    assert cross_entropy(logits, targets, torch.ones_like(counted)).item() == pytest.approx(
+        cross_entropy(logits, targets).item(), rel=1e-6
+    )
+
+
+def test_a_chunk_without_counted_targets_costs_nothing():
+    logits = torch.randn(2, 5, 7, requires_grad=True)
+    loss = cross_entropy(logits, torch.zeros(2, 5, dtype=torch.long), torch.zeros(2, 5, dtype=torch.bool))
+    loss.backward()
+    assert loss.item() == 0.0
+    assert torch.equal(logits.grad, torch.zeros_like(logits))
+
+
+@pytest.mark.parametrize("limit", [None, 60])
+@torch.no_grad()
+def test_held_out_score_of_what_is_counted(limit):
+    """Answers at the ends of documents longer than a chunk: all are found, also under a limit, and nothing else counts."""
+    task = Needle(count=20, held_out=30, shortest=30, longest=90)
+    tokenizer, _, held_out = prepare(task, Bytes())
+    model, rule = Table(), AfterMark().rule(tokenizer)
+    score = held_out_loss(model, held_out, tokenizer.token_bytes, chunk=16, rows=4, limit=limit, rule=rule)
+    wanted = [text[-1] for text in task.documents("validation")]
+    wanted = wanted[:1] if limit else wanted  # a limit of one document's length
+    assert score.tokens == score.bytes == len(wanted)
+    row = torch.log_softmax(model.table[tokenizer.encode("=")[0]], -1)
+    nats = -sum(float(row[tokenizer.encode(answer)[0]]) for answer in wanted)
+    assert score.nats == pytest.approx(nats, rel=1e-5)
+    assert score.bits_per_byte == score.bits_per_token
+
+
+def test_a_mark_must_be_one_token():
+    tokenizer = Bytes().train([])
+    with pytest.raises(ConfigError, match="AfterMark.mark = '=>': expected one token of the tokenizer, has 2"):
+        AfterMark(mark="=>").rule(tokenizer)
+    assert EveryToken().rule(tokenizer) is None

@@ -1,6 +1,7 @@
 """The loop: resume is bit for bit, parts of a batch are the batch, what is not finite is skipped, a signal saves."""
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import wetware
 from wetware.config import with_
 from wetware.data import Bytes, DataError, TextFiles
 from wetware.training import (
+    AfterMark,
     CheckpointError,
     Diverged,
     Monitoring,
@@ -74,12 +76,19 @@ def rows(folder):
     return [{key: value for key, value in row.items() if key not in clock} for row in read(folder)]
 
 
-@pytest.mark.parametrize("variant", ["real_sam", "gpt", "muon", "accumulate"])
+def on_answers(run):
+    """The same run on a memory task, its loss on the answers only."""
+    task = wetware.AssociativeRecall(count=60, held_out=40, pairs=3)
+    return replace(run, corpus=task, training=replace(run.training, counted=AfterMark()))
+
+
+@pytest.mark.parametrize("variant", ["real_sam", "gpt", "muon", "accumulate", "answers"])
 def test_interrupted_equals_uninterrupted(variant, run, tmp_path):
     run = with_model(run, variant) if variant in wetware.model_names() else run
     if variant == "muon":
         run = with_(run, "training.optimizer", MuonAdamW())
-    if variant == "accumulate":
+    run = on_answers(run) if variant == "answers" else run
+    if variant in ("accumulate", "answers"):
         run = with_(run, "training.accumulate", 3)
     straight = Trainer(run, tmp_path / "straight")
     straight.fit()
@@ -106,14 +115,17 @@ def test_the_same_seed_gives_the_same_run(run, tmp_path):
     assert results[0] == results[1] != results[2]
 
 
-def test_parts_of_a_batch_add_up_to_the_batch(run, tmp_path):
-    """Without the firing loss, which is a function of the whole batch, accumulation only changes the order of sums."""
+@pytest.mark.parametrize("counted", ["every token", "answers"])
+def test_parts_of_a_batch_add_up_to_the_batch(counted, run, tmp_path):
+    """Without the firing loss, which is a function of the whole batch, accumulation only changes the order of sums: a part
+    weighs as much as it has of what counts."""
+    run = on_answers(run) if counted == "answers" else run
     run = with_(with_(run, "model.firing_target", None), "training.limit", Steps(count=3))
     ends = []
     for parts in (1, 2, 3):
         trainer = Trainer(with_(run, "training.accumulate", parts), tmp_path / str(parts))
         reports = [trainer.update() for _ in range(3)]
-        ends.append(torch.tensor([report.loss for report in reports]))
+        ends.append(torch.tensor([(report.loss, report.norm, report.bits) for report in reports]))
     torch.testing.assert_close(ends[1], ends[0], atol=1e-4, rtol=0)
     torch.testing.assert_close(ends[2], ends[0], atol=1e-4, rtol=0)
 
@@ -125,7 +137,7 @@ def test_what_is_not_finite_is_skipped(run, tmp_path, monkeypatch):
     trainer.update()
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
     original = room.cross_entropy
-    monkeypatch.setattr(room, "cross_entropy", lambda logits, targets: original(logits, targets) * float("nan"))
+    monkeypatch.setattr(room, "cross_entropy", lambda *arguments: original(*arguments) * float("nan"))
     assert trainer.update().skipped == 1
     assert all(torch.equal(before[name], value) for name, value in trainer.model.state_dict().items())
     monkeypatch.setattr(room, "cross_entropy", original)
@@ -147,6 +159,29 @@ def test_calibration_sets_the_firing_rate(run, tmp_path):
     trainer = Trainer(with_(run, "training.calibration.rate", 0.2), tmp_path / "run")
     report = trainer.update()
     assert all(0.15 < rate < 0.25 for rate in report.firing)
+
+
+def test_only_answers_are_learned_and_scored(run, tmp_path):
+    """A chunk's loss is that of its answers; one without any moves no stress; the held-out score has the answers' bytes."""
+    run = with_(on_answers(run), "training.chunk", 1)  # one token a row: many chunks have no answer
+    trainer = Trainer(run, tmp_path / "run")
+    mark, empty = trainer.tokenizer.encode("=")[0], 0
+    for _ in range(20):
+        chunk, before = trainer.stream.at(trainer.step), dict(vars(trainer.stress))
+        report = trainer.update()
+        if not (chunk.inputs == mark).any():
+            empty += 1
+            assert report.loss == report.bits == 0.0
+            assert vars(trainer.stress) == before
+        else:
+            assert report.bits == pytest.approx(report.loss / math.log(2), rel=1e-6)
+    assert 0 < empty < 20
+    assert trainer.evaluate().bytes == sum(text.count("=") for text in run.corpus.documents("validation"))
+
+
+def test_a_rule_that_counts_nothing_says_so(run, tmp_path):
+    with pytest.raises(DataError, match="AfterMark.mark='@'. counts no token of the training text"):
+        Trainer(with_(on_answers(run), "training.counted.mark", "@"), tmp_path / "run")
 
 
 def test_stress_is_fed_from_the_loss(run, tmp_path):
@@ -306,7 +341,7 @@ def test_a_skipped_step_drops_the_state(run, tmp_path, monkeypatch):
     trainer.update()
     original = room.cross_entropy
     with monkeypatch.context() as patch:
-        patch.setattr(room, "cross_entropy", lambda logits, targets: original(logits, targets) * float("nan"))
+        patch.setattr(room, "cross_entropy", lambda *arguments: original(*arguments) * float("nan"))
         trainer.update()
     trainer.update()
     assert [blank(state) for state in seen] == [True, False, True]

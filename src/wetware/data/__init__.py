@@ -8,23 +8,29 @@ from wetware.data.corpora import Corpus, HubDataset, Sotu, TextFiles, corpus_fro
 from wetware.data.files import DataError, default_cache
 from wetware.data.packing import Packed, pack, prepare
 from wetware.data.stream import Chunk, HeldOut, Stream, held_out_rows
+from wetware.data.tasks import AssociativeRecall, Copying, Needle, Task, VariableBinding
 from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig, load_tokenizer
 
 __all__ = [
     "BPE",
+    "AssociativeRecall",
     "Bytes",
     "Characters",
     "Chunk",
+    "Copying",
     "Corpus",
     "DataError",
     "HeldOut",
     "HubDataset",
+    "Needle",
     "Packed",
     "Sotu",
     "Stream",
+    "Task",
     "TextFiles",
     "Tokenizer",
     "TokenizerConfig",
+    "VariableBinding",
     "corpus_from",
     "default_cache",
     "held_out_rows",

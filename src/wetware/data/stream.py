@@ -93,22 +93,25 @@ class _Order(NamedTuple):
         return row - begin + self.starts[document]
 
 
-def held_out_rows(packed: Packed, chunk: int, rows: int, limit_tokens: int | None = None) -> Iterator[HeldOut]:
+def held_out_rows(
+    packed: Packed, chunk: int, rows: int, limit_tokens: int | None = None, *, whole: bool = False
+) -> Iterator[HeldOut]:
     """Whole documents, up to ``rows`` side by side, from their boundary token on, in successive chunks.
 
     Every token but the boundaries is counted exactly once, after all of its document before it. Documents of like
     length go together, so that there is little padding. With ``limit_tokens``, about that many are counted, always the
     same ones: each document is cut to an equal head; where heads would be shorter than a chunk, they are one chunk long
-    and taken of evenly spaced documents instead.
+    and taken of evenly spaced documents instead. With ``whole`` no document is cut, for what matters may stand at its end:
+    evenly spaced ones are taken, all of each.
     """
     for name, value in (("chunk", chunk), ("rows", rows), ("limit_tokens", limit_tokens)):
         if value is not None and value < 1:
             raise DataError(f"{name} = {value}: allowed 1 or more")
-    return _walk(packed, chunk, rows, limit_tokens)
+    return _walk(packed, chunk, rows, limit_tokens, whole)
 
 
-def _walk(packed: Packed, chunk: int, rows: int, limit_tokens: int | None) -> Iterator[HeldOut]:
-    documents, counts = _heads(packed.lengths - 1, chunk, limit_tokens)
+def _walk(packed: Packed, chunk: int, rows: int, limit_tokens: int | None, whole: bool) -> Iterator[HeldOut]:
+    documents, counts = _heads(packed.lengths - 1, chunk, limit_tokens, whole)
     by_length = np.argsort(counts, kind="stable")
     starts = packed.starts[documents]
     for group in np.array_split(by_length, range(rows, len(by_length), rows)):
@@ -123,11 +126,13 @@ def _walk(packed: Packed, chunk: int, rows: int, limit_tokens: int | None) -> It
             yield HeldOut(_tensor(inputs), _tensor(targets), _tensor(counted), fresh=done == 0)
 
 
-def _heads(counts: np.ndarray, chunk: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+def _heads(counts: np.ndarray, chunk: int, limit: int | None, whole: bool) -> tuple[np.ndarray, np.ndarray]:
     """Which documents are walked, and how many targets of each; ``counts`` are all their targets, int64 [documents]."""
     every = np.arange(len(counts))
     if limit is None or limit >= counts.sum():
         return every, counts
+    if whole:
+        return _spaced(counts, limit)
     # The longest head whose sum over all documents stays within the limit: the sum grows with the head, so bisect.
     low, high = 0, int(counts.max())
     while low < high:
@@ -135,7 +140,11 @@ def _heads(counts: np.ndarray, chunk: int, limit: int | None) -> tuple[np.ndarra
         low, high = (middle, high) if np.minimum(counts, middle).sum() <= limit else (low, middle - 1)
     if low >= chunk:
         return every, np.minimum(counts, low)
-    heads = np.minimum(counts, chunk)
+    return _spaced(np.minimum(counts, chunk), limit)
+
+
+def _spaced(heads: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """So many evenly spaced documents that their heads are about ``limit`` targets."""
     number = min(len(heads), max(1, round(limit / heads.mean())))
     spaced = np.arange(number) * len(heads) // number
     return spaced, heads[spaced]

@@ -15,13 +15,14 @@ from wetware import kernels
 from wetware.data import Packed, held_out_rows
 from wetware.models import LanguageModel, Output
 from wetware.state import select
+from wetware.training.counted import Rule
 
 
 class Score(NamedTuple):
     """A cross-entropy on text.
 
-    nats: summed over the counted tokens. tokens: how many. bytes: of source text they stand for. rates: mean firing rate of
-    each layer of neurons.
+    nats: summed over the counted tokens (all, or those that a rule of ``training.counted`` counts). tokens: how many. bytes:
+    of source text they stand for. rates: mean firing rate of each layer of neurons.
     """
 
     nats: float
@@ -44,9 +45,13 @@ class Score(NamedTuple):
         return math.exp(min(700.0, self.nats / max(self.tokens, 1)))
 
 
-def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean over all tokens, in nats."""
-    return kernels.cross_entropy(logits.flatten(0, -2), targets.flatten())
+def cross_entropy(logits: Tensor, targets: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Mean over all tokens, or over those ``counted`` (of the shape of ``targets``), in nats; 0, with a gradient of 0, when
+    none is."""
+    if counted is None:
+        return kernels.cross_entropy(logits.flatten(0, -2), targets.flatten())
+    logits, targets = logits[counted], targets[counted]
+    return kernels.cross_entropy(logits, targets) if len(targets) else logits.sum()
 
 
 class Reading(NamedTuple):
@@ -61,10 +66,11 @@ class Reading(NamedTuple):
     targets: Tensor
     counted: Tensor
 
-    def nats(self) -> Tensor:
-        """Loss of each counted token, in order."""
+    def nats(self, counted: Tensor | None = None) -> Tensor:
+        """Loss of each token ``counted`` (None: of all), in order."""
         logits, targets = self.output.logits.flatten(0, 1), self.targets.flatten()
-        return functional.cross_entropy(logits, targets, reduction="none")[self.counted.flatten()]
+        where = self.counted if counted is None else counted
+        return functional.cross_entropy(logits, targets, reduction="none")[where.flatten()]
 
 
 @torch.inference_mode()
@@ -76,13 +82,14 @@ def held_out_walk(
     chunk: int = 128,
     rows: int = 32,
     carried: bool = True,
+    whole: bool = False,
 ) -> Iterator[Reading]:
     """Walk held-out documents from their start, several side by side. With ``carried`` the state goes on to a document's
-    end; without, every chunk is read by a model that has seen nothing before it."""
+    end; without, every chunk is read by a model that has seen nothing before it. With ``whole`` a ``limit`` cuts none."""
     device = next(model.parameters()).device
     state = None
     present = torch.zeros(0, dtype=torch.long)  # the rows of the group that are still read
-    for part in held_out_rows(packed, chunk, rows, limit):
+    for part in held_out_rows(packed, chunk, rows, limit, whole=whole):
         # A document that has ended leaves the batch: what follows its end would be work for nothing.
         alive = part.counted.any(1)
         if part.fresh or not carried:
@@ -106,19 +113,26 @@ def held_out_loss(
     chunk: int = 128,
     rows: int = 32,
     carried: bool = True,
+    rule: Rule | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Score:
-    """The loss of a :func:`held_out_walk`. Boundaries are read and not counted: they stand for no text."""
+    """The loss of a :func:`held_out_walk`. Boundaries are read and not counted: they stand for no text.
+
+    With a ``rule`` only the targets that it counts are scored, and the documents of a ``limit`` (of tokens read) are whole.
+    Firing rates are of all that is read."""
     sizes = torch.as_tensor(token_bytes)
-    nats, tokens, size = 0.0, 0, 0
+    nats, tokens, size, seen = 0.0, 0, 0, 0
     fired: list[float] = []
-    for reading in held_out_walk(model, packed, limit=limit, chunk=chunk, rows=rows, carried=carried):
-        losses = reading.nats().cpu()
+    walk = held_out_walk(model, packed, limit=limit, chunk=chunk, rows=rows, carried=carried, whole=rule is not None)
+    for reading in walk:
+        counted = reading.counted if rule is None else reading.counted & rule(reading.inputs, reading.targets)
+        losses = reading.nats(counted).cpu()
         nats += float(losses.double().sum())
-        tokens, size = tokens + len(losses), size + int(sizes[reading.targets[reading.counted].cpu()].sum())
+        tokens, size = tokens + len(losses), size + int(sizes[reading.targets[counted].cpu()].sum())
         read = reading.counted.unsqueeze(-1)
         rates = [float((layer.spikes * read).sum() / layer.spikes.shape[-1]) for layer in reading.output.activity]
         fired = [a + b for a, b in zip(fired, rates, strict=True)] if fired else rates
+        seen += int(read.sum())
         if progress:
-            progress(len(losses))
-    return Score(nats, tokens, size, tuple(total / max(tokens, 1) for total in fired))
+            progress(int(read.sum()))
+    return Score(nats, tokens, size, tuple(total / max(seen, 1) for total in fired))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from wetware.config import Config, number
 from wetware.data import BPE, Corpus, Sotu, TokenizerConfig
 from wetware.models import ModelConfig, RealSam
+from wetware.training.counted import Counted, EveryToken
 from wetware.training.optimizers import AdamW, OptimizerConfig
 from wetware.training.schedules import Cosine, Limit, Schedule, Tokens
 
@@ -42,7 +43,7 @@ class Training(Config):
 
     batch: sequences read side by side. chunk: tokens between two truncations of back-propagation through time; the state
     goes on across them. accumulate: in how many parts a batch is worked through, to save memory. clip: largest gradient
-    norm. limit: how long.
+    norm. limit: how long. counted: which targets the loss, and every score, is made of.
     """
 
     batch: int = number(16, 1)
@@ -52,6 +53,7 @@ class Training(Config):
     optimizer: OptimizerConfig = AdamW()
     schedule: Schedule = Cosine()
     clip: float = number(1.0, 0.0, open_ends=True)
+    counted: Counted = EveryToken()
     calibration: Calibration | None = Calibration()
 
 

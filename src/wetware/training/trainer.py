@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from wetware.config import ConfigError, from_dict, to_dict
-from wetware.data import Packed, Stream, Tokenizer, prepare
+from wetware.data import DataError, Packed, Stream, Tokenizer, prepare
 from wetware.data.files import write_atomically
 from wetware.models import LanguageModel
 from wetware.models.generation import Sampling, generate
@@ -26,6 +26,7 @@ from wetware.modulation import NEUTRAL, ConstantStress, Signals
 from wetware.state import State, detach, flatten, select, to, unflatten
 from wetware.training import checkpoint
 from wetware.training.checkpoint import CheckpointError
+from wetware.training.counted import counts_any
 from wetware.training.losses import Score, cross_entropy, held_out_loss
 from wetware.training.metrics import Metrics
 from wetware.training.optimizers import gradient_norm, scale_gradients
@@ -76,6 +77,11 @@ class Trainer:
         torch.manual_seed(self.run.seed)
         self.model: LanguageModel = self.run.model.build(self.run.seed)
         self.token_bytes = torch.as_tensor(self.tokenizer.token_bytes)
+        self.rule = settings.counted.rule(self.tokenizer)
+        if self.rule is not None:
+            for name, packed in (("training", self.train), ("held-out", self.held_out)):
+                if not counts_any(packed, self.rule):
+                    raise DataError(f"training.counted = {settings.counted} counts no token of the {name} text")
         self.stress = (self.model.stress_source() or ConstantStress(value=NEUTRAL.stress)).build()
         self.step = self.tokens = self.skipped = self.skipped_in_a_row = 0
         self.seconds = 0.0
@@ -188,11 +194,19 @@ class Trainer:
         if chunk.fresh or self.states is None:
             first = self.model.init_state(settings.batch)
             self.states = [select(first, rows) for rows in self._parts()]
+        counted = None if self.rule is None else self.rule(chunk.inputs, chunk.targets)
+        total = chunk.targets.numel() if counted is None else int(counted.sum())
         loss, rates = 0.0, []
         for index, rows in enumerate(self._parts()):
             share = len(chunk.inputs[rows]) / settings.batch
-            part_loss, output_rates = self._accumulate(index, chunk.inputs[rows], chunk.targets[rows], share, signals)
-            loss += share * part_loss
+            part = None if counted is None else counted[rows]
+            # The mean is over what counts in the whole batch, so a part weighs as much as it has of that.
+            weight = share if part is None else int(part.sum()) / max(total, 1)
+            shares = (weight, share)
+            part_loss, output_rates = self._accumulate(
+                index, chunk.inputs[rows], chunk.targets[rows], part, shares, signals
+            )
+            loss += weight * part_loss
             rates.append([share * layer for layer in output_rates])
         norm = gradient_norm(self.model)
         finite = norm < float("inf")  # False for NaN too
@@ -200,7 +214,8 @@ class Trainer:
             if norm > settings.clip:
                 scale_gradients(self.model, settings.clip / norm)
             self.optimizers.step(factor)
-            self.stress.update(loss)
+            if total:
+                self.stress.update(loss)
             self.skipped_in_a_row = 0
         else:
             self.skipped += 1
@@ -211,8 +226,8 @@ class Trainer:
         self.tokens += self.stream.tokens_per_step
         self.seconds += time.monotonic() - started
         neurons = [torch.stack(layer).sum(0) for layer in zip(*rates, strict=True)]
-        size = int(self.token_bytes[chunk.targets].sum())
-        bits = loss * chunk.targets.numel() / (max(size, 1) * 0.6931471805599453)
+        size = int(self.token_bytes[chunk.targets if counted is None else chunk.targets[counted]].sum())
+        bits = loss * total / (max(size, 1) * 0.6931471805599453)
         firing, dead, saturated = (
             tuple(float(measure(layer)) for layer in neurons)
             for measure in (Tensor.mean, lambda r: (r == 0).float().mean(), lambda r: (r > 0.95).float().mean())
@@ -239,16 +254,23 @@ class Trainer:
         return [slice(low, high) for low, high in itertools.pairwise(edges)]
 
     def _accumulate(
-        self, index: int, inputs: Tensor, targets: Tensor, share: float, signals: Signals
+        self,
+        index: int,
+        inputs: Tensor,
+        targets: Tensor,
+        counted: Tensor | None,
+        shares: tuple[float, float],
+        signals: Signals,
     ) -> tuple[float, list[Tensor]]:
-        """Forward and backward of one part of the batch; its gradients add to those there. Gives the cross-entropy and the
-        firing rate of each neuron of each layer."""
+        """Forward and backward of one part of the batch; its gradients add to those there. ``shares`` are its weights in
+        the cross-entropy and in the model's own losses. Gives the cross-entropy and the firing rate of each neuron of each
+        layer."""
         assert self.states is not None
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             output = self.model(inputs.to(self.device), self.states[index], signals=signals)
-            entropy = cross_entropy(output.logits, targets.to(self.device))
-        total = entropy + sum(output.losses.values())
-        (total * share).backward()
+            where = None if counted is None else counted.to(self.device)
+            entropy = cross_entropy(output.logits, targets.to(self.device), where)
+        (entropy * shares[0] + sum(output.losses.values()) * shares[1]).backward()
         self.states[index] = detach(output.state)
         return entropy.item(), [layer.spikes.detach().mean((0, 1)) for layer in output.activity]
 
@@ -281,7 +303,8 @@ class Trainer:
             done += tokens
             self.reporter.busy(f"reading held-out text: {done:,} tokens")
 
-        return held_out_loss(self.model, self.held_out, self.tokenizer.token_bytes, limit=limit, progress=reading)
+        sizes = self.tokenizer.token_bytes
+        return held_out_loss(self.model, self.held_out, sizes, limit=limit, rule=self.rule, progress=reading)
 
     def sample(self) -> str:
         watch = self.run.monitoring

@@ -18,7 +18,7 @@ from wetware.config import with_
 from wetware.evaluation.study.matching import parameters
 from wetware.evaluation.study.plan import Plan
 from wetware.evaluation.study.store import Cell, Store, this_worker
-from wetware.training import CheckpointError, Reporter, StepReport, Trainer, checkpoint, held_out_loss
+from wetware.training import CheckpointError, Reporter, StepReport, Trainer, checkpoint
 from wetware.training.metrics import read
 
 BEAT = 5.0  # seconds between signs of life
@@ -112,13 +112,7 @@ class Worker:
         if stopped is not None and stopped.signal is not None:
             return {}, stopped.signal
         spent = time.process_time() - started
-        score = held_out_loss(
-            trainer.model,
-            trainer.held_out,
-            trainer.tokenizer.token_bytes,
-            limit=plan.held_out,
-            progress=lambda tokens: reporter.check(),
-        )
+        score = trainer.evaluate(plan.held_out)
         rows = [row for row in read(folder) if row["kind"] == "held_out"]
         result = {
             "bits_per_byte": score.bits_per_byte,

@@ -1,0 +1,70 @@
+"""Memory tasks: each for Real Sam and for a plain transformer with as many parameters. Loss on the answers alone."""
+
+from __future__ import annotations
+
+from wetware.data import AssociativeRecall, Characters, Copying, Needle, Task, VariableBinding
+from wetware.layers import SelfAttention, SpikingBlock, STESpikes
+from wetware.models import GPT, ModelConfig, RealSam
+from wetware.neurons import LIF, LogSpacedDecay
+from wetware.training import AfterMark, Monitoring, Run, Tokens, Training
+
+RECALL = AssociativeRecall(fewest=1, pairs=4, keys=16, values=8)
+BINDING = VariableBinding(fewest=1, variables=4)
+COPYING = Copying(shortest=2, longest=12)
+NEEDLE = Needle(shortest=8, longest=128)
+
+
+def recall_real_sam() -> Run:
+    """Associative recall of 1 to 4 pairs by Real Sam: 3 blocks of 192 neurons."""
+    return _run(RECALL, _real_sam(longest=64.0), "a3b7?b=")
+
+
+def recall_gpt() -> Run:
+    """The plain transformer with as many parameters as recall_real_sam: 2 layers of width 128."""
+    return _run(RECALL, _gpt(), "a3b7?b=")
+
+
+def binding_real_sam() -> Run:
+    """Variable binding of 1 to 4 variables among re-bindings and distractors, by Real Sam."""
+    return _run(BINDING, _real_sam(longest=64.0), "a3Q5b7a4?a=")
+
+
+def binding_gpt() -> Run:
+    """The plain transformer with as many parameters as binding_real_sam."""
+    return _run(BINDING, _gpt(), "a3Q5b7a4?a=")
+
+
+def copying_real_sam() -> Run:
+    """Copying of strings of 2 to 12 characters by Real Sam."""
+    return _run(COPYING, _real_sam(longest=64.0), "abc....?=")
+
+
+def copying_gpt() -> Run:
+    """The plain transformer with as many parameters as copying_real_sam."""
+    return _run(COPYING, _gpt(), "abc....?=")
+
+
+def needle_real_sam() -> Run:
+    """A needle in 8 to 128 characters of filler, by Real Sam: decays of up to 512 tokens to begin with."""
+    return _run(NEEDLE, _real_sam(longest=512.0), "hqe K7wl pzt?K=", chunk=144)
+
+
+def needle_gpt() -> Run:
+    """The plain transformer with as many parameters as needle_real_sam; its window is two of the longest texts."""
+    return _run(NEEDLE, _gpt(window=256), "hqe K7wl pzt?K=", chunk=144)
+
+
+def _real_sam(longest: float) -> RealSam:
+    neuron = LIF(decay=LogSpacedDecay(shortest=1.0, longest=longest))
+    return RealSam(width=192, depth=3, encoder=STESpikes(bits=64), block=SpikingBlock(neuron=neuron))
+
+
+def _gpt(window: int = 256) -> GPT:
+    return GPT(width=128, depth=2, attention=SelfAttention(heads=4, window=window))
+
+
+def _run(task: Task, model: ModelConfig, prompt: str, chunk: int = 64) -> Run:
+    """Three million tokens, most of them not answers: two to six minutes on one core."""
+    training = Training(batch=12, chunk=chunk, limit=Tokens(count=3_000_000), counted=AfterMark())
+    monitoring = Monitoring(evaluate_every=250, sample_prompt=prompt, sample_tokens=4, sample_every=1000)
+    return Run(model=model, corpus=task, tokenizer=Characters(), training=training, monitoring=monitoring)
