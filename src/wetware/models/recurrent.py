@@ -60,8 +60,8 @@ class RecurrentLayer(nn.Module, Counted):
     """
 
     gates: ClassVar[int]
-    fc_in: Tensor
-    fc_rec: Tensor
+    input_weight: Tensor
+    recurrent_weight: Tensor
 
     def __init__(self, size: int, bias: Draw | None = None) -> None:
         super().__init__()
@@ -88,8 +88,8 @@ class RecurrentLayer(nn.Module, Counted):
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1), state
 
     def operations(self, work: Workload) -> Iterator[Operation]:
-        yield Operation("fc_in", self.size, self.gates * self.size, weights=(self.fc_in,))
-        yield Operation("fc_rec", self.size, self.gates * self.size, weights=(self.fc_rec,))
+        for name, weight in (("input", self.input_weight), ("recurrent", self.recurrent_weight)):
+            yield Operation(name, self.size, self.gates * self.size, weights=(weight,))
 
     def weights(self) -> list[Tensor]:
         """As PyTorch's recurrent kernels take them."""

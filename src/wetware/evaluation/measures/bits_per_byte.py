@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from wetware.config import number
 from wetware.evaluation.measure import Measure, Progress, Subject, Table
 from wetware.evaluation.report import evaluate
+from wetware.training import EveryToken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,11 @@ class BitsPerByte(Measure):
 
     def quickly(self) -> BitsPerByte:
         return replace(self, limit=100_000)
+
+    def refusal(self, subject: Subject) -> str | None:
+        if subject.run is None or isinstance(subject.run.training.counted, EveryToken):
+            return None
+        return "this run learned the answers of a task alone and not the text between them; its task's measure tells how well"
 
     def take(self, subject: Subject, progress: Progress) -> dict[str, Any]:
         limit = subject.limit or self.limit or len(subject.held_out)
