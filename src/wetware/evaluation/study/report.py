@@ -88,8 +88,8 @@ def row(outcome: Outcome) -> tuple[str, ...]:
         outcome.arm.name,
         score,
         effect,
-        "" if judged is None or judged.p is None else short(judged.p),
-        "" if judged is None or judged.equivalence_p is None else short(judged.equivalence_p),
+        _p(judged and judged.p),
+        _p(judged and judged.equivalence_p),
         outcome.verdict,
         cost,
     )
@@ -126,6 +126,10 @@ def _compared(members: list[Outcome]) -> str:
 
 def _spread(mean: float, interval: Interval | None) -> str:
     return f"{mean:.4f}" + (f" ± {(interval.high - interval.low) / 2:.4f}" if interval else "")
+
+
+def _p(p: float | None) -> str:
+    return "" if p is None else "< .001" if p < 0.001 else short(p)
 
 
 def _ends(interval: Interval | None) -> str:
