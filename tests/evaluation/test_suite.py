@@ -131,3 +131,10 @@ def test_other_names_are_tasks_of_lm_eval(monkeypatch):
 
 def test_plain():
     assert plain({"a": (1, math.inf), 2: [math.nan, "x", None, True]}) == {"a": [1, None], "2": [None, "x", None, True]}
+
+
+def test_the_beginning_of_a_name_will_do():
+    assert [snake(type(measure).__name__) for measure in chosen(names=["needle", "energy"])] == [
+        "needle_accuracy",
+        "energy",
+    ]

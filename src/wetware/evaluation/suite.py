@@ -46,7 +46,7 @@ def chosen(
 
     Args:
         suite: ``quick`` or ``full``; None is quick, or when measures are named, those as they are in full.
-        names: of measures, instead of a suite; other names are tasks of lm-eval.
+        names: of measures (their beginning will do), instead of a suite; other names are tasks of lm-eval.
         given: fields of measures, by the measure's name. A measure that is given a field is asked in any case.
 
     Raises:
@@ -55,6 +55,7 @@ def chosen(
     if suite is not None and suite not in SUITES:
         raise ConfigError(f"no suite {suite!r}{nearest(suite, SUITES)}")
     given, known = {name: dict(fields) for name, fields in (given or {}).items()}, measures()
+    names = [_spelled_out(name) for name in names]
     own = [name for name in names if name in known]
     if others := [name for name in names if name not in known]:
         given[LM_EVAL] = {**given.get(LM_EVAL, {}), **_other_tasks(others, checked=LM_EVAL not in given)}
@@ -63,6 +64,12 @@ def chosen(
     wanted = list(dict.fromkeys([*own, *given]))
     asked = [_made(name, given.get(name, {})) for name in wanted]
     return [measure.quickly() for measure in asked] if (suite or ("full" if names else "quick")) == "quick" else asked
+
+
+def _spelled_out(name: str) -> str:
+    """The measure that a name is the beginning of, when it is that of one alone: ``needle`` is ``needle_accuracy``."""
+    longer = [known for known in measures() if known.startswith(f"{name}_")]
+    return longer[0] if len(longer) == 1 and name not in measures() else name
 
 
 def _made(name: str, fields: dict[str, Any]) -> Measure:
