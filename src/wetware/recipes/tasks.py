@@ -11,7 +11,7 @@ from wetware.training import AfterMark, Monitoring, Run, Tokens, Training
 RECALL = AssociativeRecall(fewest=1, pairs=4, keys=16, values=8)
 BINDING = VariableBinding(fewest=1, variables=4)
 COPYING = Copying(shortest=2, longest=12)
-NEEDLE = Needle(shortest=8, longest=128)
+NEEDLE = Needle(shortest=8, longest=64)
 
 
 def recall_real_sam() -> Run:
@@ -45,22 +45,22 @@ def copying_gpt() -> Run:
 
 
 def needle_real_sam() -> Run:
-    """A needle in 8 to 128 characters of filler, by Real Sam: decays of up to 512 tokens to begin with."""
-    return _run(NEEDLE, _real_sam(longest=512.0), "hqe K7wl pzt?K=", chunk=144)
+    """A needle in 8 to 64 characters of filler, by Real Sam: 2 blocks of 128 neurons, decays of up to 512 tokens at first."""
+    return _run(NEEDLE, _real_sam(longest=512.0, width=128, depth=2), "hqe K7wl pzt?K=", chunk=80)
 
 
 def needle_gpt() -> Run:
-    """The plain transformer with as many parameters as needle_real_sam; its window is two of the longest texts."""
-    return _run(NEEDLE, _gpt(window=256), "hqe K7wl pzt?K=", chunk=144)
+    """The plain transformer with as many parameters as needle_real_sam: 2 layers of width 80; its window is 256."""
+    return _run(NEEDLE, _gpt(width=80), "hqe K7wl pzt?K=", chunk=80)
 
 
-def _real_sam(longest: float) -> RealSam:
+def _real_sam(longest: float, width: int = 192, depth: int = 3) -> RealSam:
     neuron = LIF(decay=LogSpacedDecay(shortest=1.0, longest=longest))
-    return RealSam(width=192, depth=3, encoder=STESpikes(bits=64), block=SpikingBlock(neuron=neuron))
+    return RealSam(width=width, depth=depth, encoder=STESpikes(bits=64), block=SpikingBlock(neuron=neuron))
 
 
-def _gpt(window: int = 256) -> GPT:
-    return GPT(width=128, depth=2, attention=SelfAttention(heads=4, window=window))
+def _gpt(width: int = 128) -> GPT:
+    return GPT(width=width, depth=2, attention=SelfAttention(heads=4, window=256))
 
 
 def _run(task: Task, model: ModelConfig, prompt: str, chunk: int = 64) -> Run:
