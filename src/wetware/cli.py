@@ -294,7 +294,9 @@ def _positive_number(text: str) -> float:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code: 0 done, 2 bad input (one line says what), 130 and 143 stopped by a signal."""
     _steady_streams()
-    arguments = parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = parser().parse_args(words)
+    arguments.words = words
     try:
         return importlib.import_module(f"wetware.commands.{arguments.command}").run(arguments)
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -74,13 +75,14 @@ def _study(arguments: argparse.Namespace) -> int:
     workers = arguments.workers or max(1, (os.cpu_count() or 1) // (arguments.threads or 1))
     threads = arguments.threads or max(1, (os.cpu_count() or 1) // workers)
     keep_buffers()
+    command = shlex.join(["wetware", *(word for word in arguments.words if word not in ("--resume", "--plan"))])
     if arguments.plan:
-        plan = _drawn(name, study, threads, console)
+        plan = _drawn(name, study, threads, command, console)
         console.print(escape(plan.markdown()), soft_wrap=True)
         return 0
     with _claimed(out):
         store = Store(url)
-        plan = _registered(store, name, study, threads, out, arguments, console)
+        plan = _registered(store, name, study, threads, command, out, arguments, console)
         stopped = _tend(store, plan, out, workers, arguments.device, console)
         if stopped:
             console.print("stopped; the same command with --resume goes on")
@@ -144,7 +146,14 @@ def _claimed(out: Path) -> Generator[None]:
 
 
 def _registered(
-    store: Store, name: str, study: Study, threads: int, out: Path, arguments: argparse.Namespace, console: Console
+    store: Store,
+    name: str,
+    study: Study,
+    threads: int,
+    command: str,
+    out: Path,
+    arguments: argparse.Namespace,
+    console: Console,
 ) -> Plan:
     """The plan: as it was registered, when there is one; else drawn up, written down, and registered."""
     if name in store.names():
@@ -159,7 +168,7 @@ def _registered(
         done = sum(cell.status == DONE for cell in store.cells(name))
         console.print(f"resumed {name}: {done} of {len(plan.cells)} cells are done" + _also(freed, again))
     else:
-        plan = _drawn(name, study, threads, console)
+        plan = _drawn(name, study, threads, command, console)
         write_atomically(out / "preregistration.md", plan.markdown())  # before the first cell, whatever comes after
         store.register(plan)
         console.print(f"pre-registered in {out / 'preregistration.md'}, digest {plan.digest}", soft_wrap=True)
@@ -172,7 +181,7 @@ def _also(freed: int, again: int) -> str:
     return "".join(f"; {text}" for text in said)
 
 
-def _drawn(name: str, study: Study, threads: int, console: Console) -> Plan:
+def _drawn(name: str, study: Study, threads: int, command: str, console: Console) -> Plan:
     columns = (BarColumn(bar_width=16), TextColumn("{task.description}"))
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=1.0)

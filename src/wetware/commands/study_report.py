@@ -22,7 +22,7 @@ from wetware.pictures.verdicts import Row, forest, terminal_forest
 MOST_CURVES = 12
 
 
-def write_report(store: Store, name: str, out: Path, console: Console, command: str = "") -> None:
+def write_report(store: Store, name: str, out: Path, console: Console) -> None:
     """Judge the study and write ``report.md``, ``report.html``, ``results.json``, ``cells.csv``, ``cells.jsonl`` and pictures
     into ``out``; show the verdicts."""
     found = results(store, name)
@@ -33,7 +33,7 @@ def write_report(store: Store, name: str, out: Path, console: Console, command: 
         pictures["forest"] = forest(rows, found.plan.margin, out / "forest.png", title=name)
     if any(found.curves.values()):
         pictures["curves"] = bands(_curves(found), out / "curves.png", margin=found.plan.margin, title=name)
-    report = document(found, pictures, command)
+    report = document(found, pictures)
     write_atomically(out / "report.md", report.markdown())
     write_atomically(out / "report.html", report.html())
     about = {"study": name, "plan": found.digest, "effects": found.effects(), "limits": list(found.limits)}

@@ -31,7 +31,7 @@ SPREAD = 0.002
 def plan(small_run):
     paths = ("block.recurrence", "modulators.environment", "firing_target")
     study = Study(run=small_run, leave_out=paths, add=("block.recurrence",), plain=None, tokens=640, match=False)
-    drawn = draw_up("planted", study, measure=False)
+    drawn = draw_up("planted", study, measure=False, command="wetware study something")
     control = replace(drawn.arms[0], name="stronger", group="control", against="everything")
     return replace(drawn, arms=(*drawn.arms, control), speeds=(*drawn.speeds, 0.5))
 
@@ -111,7 +111,7 @@ def test_missing_and_failed_cells_leave_only_their_own_comparison(store, plan):
 
 def test_the_report_says_it_all(store, plan, tmp_path, capsys):
     fill(store, plan, fail={("without firing_target", 0)})
-    write_report(store, "planted", tmp_path / "out", Console(), "wetware study something")
+    write_report(store, "planted", tmp_path / "out", Console())
     page, html = ((tmp_path / "out" / name).read_text() for name in ("report.md", "report.html"))
     for text in (page, html):
         for wanted in (

@@ -40,7 +40,7 @@ class Plan:
     """What will be trained and how it will be judged.
 
     speeds: training tokens a second of each arm, measured before the first cell, every arm in turn, on ``threads`` threads:
-    what the time left is estimated from, and the cost of an arm.
+    what the time left is estimated from, and the cost of an arm. command: what makes the study again.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Plan:
     held_out: int | None
     threads: int
     speeds: tuple[float, ...]
+    command: str = ""
 
     @property
     def cells(self) -> list[tuple[str, int]]:
@@ -78,7 +79,7 @@ class Plan:
     def _asked(self) -> dict[str, Any]:
         plain = self.to_dict()
         arms = [arm for arm in plain["arms"] if arm["group"] != EQUAL_TIME]
-        return {**plain, "arms": arms, "speeds": None, "threads": None}
+        return {**plain, "arms": arms, "speeds": None, "threads": None, "command": None}
 
     def to_dict(self) -> dict[str, Any]:
         plain: dict[str, Any] = dict(vars(self))
@@ -117,7 +118,13 @@ Told = Callable[[str, float], None]  # what is being done, and the share that is
 
 
 def draw_up(
-    name: str, study: Study, *, threads: int = 1, measure: bool = True, progress: Told = lambda text, share: None
+    name: str,
+    study: Study,
+    *,
+    threads: int = 1,
+    command: str = "",
+    measure: bool = True,
+    progress: Told = lambda text, share: None,
 ) -> Plan:
     """Make a study's plan: read the text, make the arms, measure how fast each trains.
 
@@ -136,7 +143,7 @@ def draw_up(
             arms += (replace(arm, name=f"{arm.name}, equal time", group=EQUAL_TIME, run=run, about=about),)
             speeds += (pace[arm.name],)
     watched = tuple(replace(arm, run=_watched(arm.run)) for arm in arms)
-    return Plan(name, study.question, watched, study.seeds, study.margin, study.held_out, threads, speeds)
+    return Plan(name, study.question, watched, study.seeds, study.margin, study.held_out, threads, speeds, command)
 
 
 def _watched(run: Any) -> Any:

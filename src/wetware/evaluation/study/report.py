@@ -37,8 +37,8 @@ DETAILS = (
 )
 
 
-def document(results: Results, pictures: Mapping[str, Path], command: str = "") -> Document:
-    """The report. ``pictures`` by name: ``forest``, ``curves``; ``command`` makes the study again."""
+def document(results: Results, pictures: Mapping[str, Path]) -> Document:
+    """The report. ``pictures`` by name: ``forest``, ``curves``."""
     plan = results.plan
     report = Document(f"Study: {plan.name}")
     report.text(plan.question)
@@ -71,8 +71,7 @@ def document(results: Results, pictures: Mapping[str, Path], command: str = "") 
         report.heading("Cells that failed")
         report.points(failures)
     report.heading("How it was made")
-    if command:
-        report.code(command)
+    report.code(plan.command or f"wetware study {plan.name}")
     report.points([f"Plan registered before the first cell, digest `{results.digest}`.", *ANALYSIS, *_setting(results)])
     return report
 
