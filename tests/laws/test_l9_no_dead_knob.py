@@ -183,7 +183,7 @@ RUNS = [
     ("default", Run()),
     ("muon", Run(training=Training(optimizer=wetware.MuonAdamW()))),
     ("stable", Run(training=Training(schedule=wetware.Stable()))),
-    ("answers", Run(training=Training(counted=AfterMark(mark="p")))),
+    ("answers", Run(training=Training(counted=AfterMark(marks="p")))),
 ]
 RUN_PATHS = [
     (label, path)
@@ -226,7 +226,7 @@ def test_every_field_of_a_run_moves_something(label, path, tmp_path):
 
 def test_what_counts_moves_something(tmp_path):
     run = base_run(tmp_path)
-    assert outcome(run, tmp_path) != outcome(with_(run, "training.counted", AfterMark(mark="p")), tmp_path)
+    assert outcome(run, tmp_path) != outcome(with_(run, "training.counted", AfterMark(marks="p")), tmp_path)
 
 
 @pytest.mark.parametrize("path", OPERATIONAL)

@@ -134,6 +134,6 @@ def test_held_out_score_of_what_is_counted(limit):
 
 def test_a_mark_must_be_one_token():
     tokenizer = Bytes().train([])
-    with pytest.raises(ConfigError, match="AfterMark.mark = '=>': expected one token of the tokenizer, has 2"):
-        AfterMark(mark="=>").rule(tokenizer)
+    with pytest.raises(ConfigError, match="AfterMark.marks: 'é' is 2 tokens of the tokenizer, expected one"):
+        AfterMark(marks="=é").rule(tokenizer)
     assert EveryToken().rule(tokenizer) is None

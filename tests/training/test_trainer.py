@@ -180,8 +180,8 @@ def test_only_answers_are_learned_and_scored(run, tmp_path):
 
 
 def test_a_rule_that_counts_nothing_says_so(run, tmp_path):
-    with pytest.raises(DataError, match="AfterMark.mark='@'. counts no token of the training text"):
-        Trainer(with_(on_answers(run), "training.counted.mark", "@"), tmp_path / "run")
+    with pytest.raises(DataError, match="AfterMark.marks='@'. counts no token of the training text"):
+        Trainer(with_(on_answers(run), "training.counted.marks", "@"), tmp_path / "run")
 
 
 def test_stress_is_fed_from_the_loss(run, tmp_path):

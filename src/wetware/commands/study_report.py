@@ -76,11 +76,13 @@ def _csv(cells: list[dict]) -> str:
 
 
 def _show(found: Results, rows: list[Row], console: Console) -> None:
+    if not console.is_terminal:
+        console.width = max(console.width, 160)  # nobody's window: a file has room
     for group in dict.fromkeys(outcome.arm.group for outcome in found.outcomes):
         members = [outcome for outcome in found.outcomes if outcome.arm.group == group]
         table = Table(title=TITLES.get(group, group), title_justify="left", box=None, pad_edge=False)
         for place, column in enumerate(COLUMNS):
-            table.add_column(column, justify="left" if place in (0, 5) else "right", no_wrap=place > 0)
+            table.add_column(column, justify="left" if place in (0, 5) else "right", overflow="fold", min_width=6)
         for outcome in members:
             table.add_row(*(escape(cell) for cell in row(outcome)))
         console.print(table)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 
 from wetware.config import number
-from wetware.data.tasks import MARK, Example, Task
+from wetware.data.tasks import Example, Task
 from wetware.data.tokenizers import Tokenizer
 from wetware.evaluation.measure import Measure, Progress, Subject, Table
 from wetware.models import LanguageModel
@@ -50,17 +50,19 @@ def ask(
     model: LanguageModel,
     tokenizer: Tokenizer,
     examples: Sequence[Example],
+    marks: str,
     *,
     chunk: int = 512,
     rows: int = 64,
     heard: Callable[[int], None] | None = None,
 ) -> Tally:
-    """Answer every question of ``examples``, all of one length: what is likeliest of all tokens after each ask mark.
+    """Answer every question of ``examples``, all of one length: what is likeliest of all tokens after each of the
+    ``marks``.
 
     A question is read after the true answers to those before it. The state is carried from ``chunk`` to chunk, at most
     ``rows`` texts side by side; ``heard(tokens)`` is told what has been read.
     """
-    device, [mark] = next(model.parameters()).device, written(tokenizer, MARK)
+    device, asking = next(model.parameters()).device, torch.tensor(written(tokenizer, marks))
     questions = correct = 0
     for first in range(0, len(examples), rows):
         group = examples[first : first + rows]
@@ -70,7 +72,7 @@ def ask(
             end = min(start + chunk, texts.shape[1] - 1)
             inputs, targets = texts[:, start:end], texts[:, start + 1 : end + 1]
             output = model(inputs.to(device), state)
-            state, asked = output.state, inputs == mark
+            state, asked = output.state, torch.isin(inputs, asking)
             answers = output.logits[asked.to(device)].argmax(-1).cpu()
             questions, correct = questions + int(asked.sum()), correct + int((answers == targets[asked]).sum())
             if heard:
@@ -133,7 +135,7 @@ class TaskMeasure(Measure):
         total, done, rows = sum(point.texts * point.size for point in points), 0, []
         low, high = task.sizes
         for point in points:
-            tally = ask(subject.model, subject.tokenizer, list(self.examples(task, point)))
+            tally = ask(subject.model, subject.tokenizer, list(self.examples(task, point)), task.marks)
             below, above = wilson(tally.correct, tally.questions)
             rows.append(
                 {

@@ -8,7 +8,7 @@ from wetware.models import GPT, ModelConfig, RealSam
 from wetware.neurons import LIF, LogSpacedDecay
 from wetware.training import AfterMark, Monitoring, Run, Tokens, Training
 
-RECALL = AssociativeRecall(fewest=1, pairs=4, keys=16, values=8)
+RECALL = AssociativeRecall(fewest=1, pairs=4, keys=8, values=8)
 BINDING = VariableBinding(fewest=1, variables=4)
 COPYING = Copying(shortest=2, longest=12)
 NEEDLE = Needle(shortest=8, longest=64)
@@ -16,22 +16,22 @@ NEEDLE = Needle(shortest=8, longest=64)
 
 def recall_real_sam() -> Run:
     """Associative recall of 1 to 4 pairs by Real Sam: 3 blocks of 192 neurons."""
-    return _run(RECALL, _real_sam(longest=64.0), "a3b7?b=")
+    return _run(RECALL, _real_sam(longest=64.0), "a3b7?B")
 
 
 def recall_gpt() -> Run:
     """The plain transformer with as many parameters as recall_real_sam: 2 layers of width 128."""
-    return _run(RECALL, _gpt(), "a3b7?b=")
+    return _run(RECALL, _gpt(), "a3b7?B")
 
 
 def binding_real_sam() -> Run:
     """Variable binding of 1 to 4 variables among re-bindings and distractors, by Real Sam."""
-    return _run(BINDING, _real_sam(longest=64.0), "a3Q5b7a4?a=")
+    return _run(BINDING, _real_sam(longest=64.0), "a3q5b7a4?A")
 
 
 def binding_gpt() -> Run:
     """The plain transformer with as many parameters as binding_real_sam."""
-    return _run(BINDING, _gpt(), "a3Q5b7a4?a=")
+    return _run(BINDING, _gpt(), "a3q5b7a4?A")
 
 
 def copying_real_sam() -> Run:
@@ -65,6 +65,6 @@ def _gpt(width: int = 128) -> GPT:
 
 def _run(task: Task, model: ModelConfig, prompt: str, chunk: int = 64) -> Run:
     """Three million tokens, most of them not answers: two to six minutes on one core."""
-    training = Training(batch=12, chunk=chunk, limit=Tokens(count=3_000_000), counted=AfterMark())
+    training = Training(batch=12, chunk=chunk, limit=Tokens(count=3_000_000), counted=AfterMark(marks=task.marks))
     monitoring = Monitoring(evaluate_every=250, sample_prompt=prompt, sample_tokens=4, sample_every=1000)
     return Run(model=model, corpus=task, tokenizer=Characters(), training=training, monitoring=monitoring)

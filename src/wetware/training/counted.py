@@ -39,19 +39,27 @@ class EveryToken(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class AfterMark(Counted):
-    """A target counts when the token before it is ``mark``: loss on the answers of a task only.
+    """A target counts when the token before it is one of ``marks``: loss on the answers of a task only.
 
-    The mean is over the counted targets of the whole batch, in however many parts it is worked through; a batch without any
-    has a cross-entropy of 0, a gradient of 0, and tells the stress nothing.
+    Each character of ``marks`` is a mark. The mean is over the counted targets of the whole batch, in however many parts it is
+    worked through; a batch without any has a cross-entropy of 0, a gradient of 0, and tells the stress nothing.
     """
 
-    mark: str = "="
+    marks: str = "="
+
+    def check(self) -> None:
+        if not self.marks:
+            raise ConfigError("AfterMark.marks = '': expected one character or more")
 
     def rule(self, tokenizer: Tokenizer) -> Rule:
-        tokens = tokenizer.encode(self.mark)
-        if len(tokens) != 1:
-            raise ConfigError(f"AfterMark.mark = {self.mark!r}: expected one token of the tokenizer, has {len(tokens)}")
-        return lambda inputs, targets: inputs == tokens[0]
+        tokens = []
+        for mark in self.marks:
+            encoded = tokenizer.encode(mark)
+            if len(encoded) != 1:
+                raise ConfigError(f"AfterMark.marks: {mark!r} is {len(encoded)} tokens of the tokenizer, expected one")
+            tokens += encoded
+        wanted = torch.tensor(sorted(tokens))
+        return lambda inputs, targets: torch.isin(inputs, wanted.to(inputs.device))
 
 
 def counts_any(packed: Packed, rule: Rule, piece: int = 2**20) -> bool:

@@ -14,12 +14,12 @@ from wetware.config import ConfigError, number
 from wetware.data.corpora import Corpus, Split, check_split
 from wetware.data.files import DataError, digest
 
-MARK = "="  # every character that follows it is an answer, and no other is
+MARK = "="  # every character that follows it is an answer, and no other is, where keys do not ask for themselves
 NAMES = string.ascii_lowercase + string.ascii_uppercase
 DIGITS = string.digits
 HELD_OUT = 0.1  # share of the possible contexts that training never sees
 TRIES = 2000
-FORMAT = 1  # raised when the same fields come to give other texts
+FORMAT = 2  # raised when the same fields come to give other texts
 
 
 class Example(NamedTuple):
@@ -42,8 +42,8 @@ class Example(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Task(Corpus):
-    """Texts in which one character is one token (Bytes and Characters give that) and every answer directly follows ``=``,
-    so that the rule "a target counts when its input is the ask mark" (``AfterMark``) needs no state.
+    """Texts in which one character is one token (Bytes and Characters give that) and every answer directly follows one of the
+    ``marks``, so that the rule "a target counts when its input is an ask mark" (``AfterMark``) needs no state.
 
     ``count`` texts are for training, ``held_out`` for validation. A hash of what is to be remembered decides which split
     it may appear in: no context is ever in both, whatever the seed. Sizes are drawn evenly in the logarithm, so that small
@@ -51,6 +51,7 @@ class Task(Corpus):
     """
 
     abstract: ClassVar[bool] = True
+    marks: ClassVar[str] = MARK
     size_name: ClassVar[str]  # what the size of an example counts
     # The fields that hold the smallest and the largest size drawn in training.
     size_fields: ClassVar[tuple[str, str]]

@@ -8,23 +8,24 @@ from random import Random
 from typing import ClassVar
 
 from wetware.config import number
-from wetware.data.tasks.task import DIGITS, MARK, Example, Task
+from wetware.data.tasks.task import DIGITS, Example, Task
 
-VARIABLES, OTHERS = string.ascii_lowercase, string.ascii_uppercase
+VARIABLES, OTHERS, ASKED = string.ascii_lowercase[:16], string.ascii_lowercase[16:], string.ascii_uppercase[:16]
 MOST = len(VARIABLES)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VariableBinding(Task):
-    """``a3Q5b7ca a4?c=3a=4``, without the space: assignments of a digit or of another variable's present value (``ca`` is
-    ``c := a``), then as many questions as variables, ``queries`` at most, each about any of them. What was assigned last is
-    what counts.
+    """``a3q5b7ca a4?C3A4``, without the space: assignments of a digit or of another variable's present value (``ca`` is
+    ``c := a``), then ``queries`` questions, each about any variable: in capitals it asks for its value. What was assigned
+    last is what counts.
 
     From ``fewest`` to ``variables`` different variables are bound. For each there are ``rebound`` further
-    assignments to one of them and ``distractors`` assignments to capitals, which are never asked. A share ``chained`` of
-    the assignments takes over the value of a variable bound before.
+    assignments to one of them and ``distractors`` assignments to letters from q on, which are never asked. A share
+    ``chained`` of the assignments takes over the value of a variable bound before.
     """
 
+    marks: ClassVar[str] = ASKED
     size_name: ClassVar[str] = "variables"
     size_fields: ClassVar[tuple[str, str]] = ("fewest", "variables")
 
@@ -49,6 +50,6 @@ class VariableBinding(Task):
             right = source or dice.choice(DIGITS[: self.values])
             bound[name] = bound[source] if source else right
             written.append(name + right)
-        asked = dice.choices(names, k=min(self.queries, size))
-        questions = "?" + "".join(name + MARK + bound[name] for name in asked)
+        asked = dice.choices(names, k=self.queries)
+        questions = "?" + "".join(name.upper() + bound[name] for name in asked)
         return Example("".join(written), questions, ("".join(bound[name] for name in names),) * len(asked))

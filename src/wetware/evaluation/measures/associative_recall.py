@@ -16,7 +16,7 @@ class AssociativeRecallAccuracy(TaskMeasure):
 
     title: ClassVar[str] = "Associative recall: the value of one of N keys"
     task: ClassVar[type[Task]] = AssociativeRecall
-    sizes: ClassVar[tuple[int, ...]] = (2, 4, 8, 16, 32)
+    sizes: ClassVar[tuple[int, ...]] = (2, 4, 8, 16, 24)
 
     def points(self, task: Any) -> list[Point]:
         return [point for point in super().points(task) if point.size <= task.keys]

@@ -16,7 +16,7 @@ class VariableBindingAccuracy(TaskMeasure):
 
     title: ClassVar[str] = "Variable binding: the present value of one of N variables"
     task: ClassVar[type[Task]] = VariableBinding
-    sizes: ClassVar[tuple[int, ...]] = (2, 4, 8, 16, 24)
+    sizes: ClassVar[tuple[int, ...]] = (2, 4, 8, 16)
 
     def examples(self, task: Any, point: Point) -> Iterable[Example]:
         return super().examples(replace(task, queries=1), point)
