@@ -6,32 +6,32 @@ from wetware.data import AssociativeRecall, Characters, Copying, Needle, Task, V
 from wetware.layers import SelfAttention, SpikingBlock, STESpikes
 from wetware.models import GPT, ModelConfig, RealSam
 from wetware.neurons import LIF, LogSpacedDecay
-from wetware.training import AfterMark, Monitoring, Run, Tokens, Training
+from wetware.training import AdamW, AfterMark, Monitoring, Run, Tokens, Training
 
-RECALL = AssociativeRecall(fewest=1, pairs=4, keys=8, values=8)
-BINDING = VariableBinding(fewest=1, variables=4)
+RECALL = AssociativeRecall(pairs=4, keys=8, values=8)
+BINDING = VariableBinding(variables=4, values=8)
 COPYING = Copying(shortest=2, longest=12)
 NEEDLE = Needle(shortest=8, longest=64)
 
 
 def recall_real_sam() -> Run:
-    """Associative recall of 1 to 4 pairs by Real Sam: 3 blocks of 192 neurons."""
-    return _run(RECALL, _real_sam(longest=64.0), "a3b7?B")
+    """Associative recall of 2 to 4 pairs by Real Sam: 2 blocks of 104 neurons."""
+    return _run(RECALL, _real_sam(longest=64.0, width=104, depth=2), "a3b7?B", batch=48, embedding=8e-3)
 
 
 def recall_gpt() -> Run:
-    """The plain transformer with as many parameters as recall_real_sam: 2 layers of width 128."""
-    return _run(RECALL, _gpt(), "a3b7?B")
+    """The plain transformer with as many parameters as recall_real_sam: 2 layers of width 64."""
+    return _run(RECALL, _gpt(width=64), "a3b7?B", batch=48, embedding=8e-3)
 
 
 def binding_real_sam() -> Run:
-    """Variable binding of 1 to 4 variables among re-bindings and distractors, by Real Sam."""
-    return _run(BINDING, _real_sam(longest=64.0), "a3q5b7a4?A")
+    """Variable binding of 2 to 4 variables among re-bindings and distractors, by Real Sam."""
+    return _run(BINDING, _real_sam(longest=64.0, width=104, depth=2), "a3q5b7a4?A", batch=48, embedding=8e-3)
 
 
 def binding_gpt() -> Run:
     """The plain transformer with as many parameters as binding_real_sam."""
-    return _run(BINDING, _gpt(), "a3q5b7a4?A")
+    return _run(BINDING, _gpt(width=64), "a3q5b7a4?A", batch=48, embedding=8e-3)
 
 
 def copying_real_sam() -> Run:
@@ -63,8 +63,16 @@ def _gpt(width: int = 128) -> GPT:
     return GPT(width=width, depth=2, attention=SelfAttention(heads=4, window=256))
 
 
-def _run(task: Task, model: ModelConfig, prompt: str, chunk: int = 64) -> Run:
+def _run(
+    task: Task, model: ModelConfig, prompt: str, chunk: int = 64, batch: int = 12, embedding: float = 1.2e-2
+) -> Run:
     """Three million tokens, most of them not answers: two to six minutes on one core."""
-    training = Training(batch=12, chunk=chunk, limit=Tokens(count=3_000_000), counted=AfterMark(marks=task.marks))
-    monitoring = Monitoring(evaluate_every=250, sample_prompt=prompt, sample_tokens=4, sample_every=1000)
+    training = Training(
+        batch=batch,
+        chunk=chunk,
+        limit=Tokens(count=3_000_000),
+        optimizer=AdamW(embedding=embedding),
+        counted=AfterMark(marks=task.marks),
+    )
+    monitoring = Monitoring(evaluate_every=100, sample_prompt=prompt, sample_tokens=4, sample_every=1000)
     return Run(model=model, corpus=task, tokenizer=Characters(), training=training, monitoring=monitoring)

@@ -132,7 +132,9 @@ def test_texts_in_pieces_are_texts_in_one():
     with torch.no_grad():
         model.table.mul_(30)
     examples = list(Copying().examples(12, 40))
-    tallies = {ask(model, tokenizer, examples, Copying.marks, chunk=chunk, rows=rows) for chunk, rows in ((512, 64), (7, 3))}
+    tallies = {
+        ask(model, tokenizer, examples, Copying.marks, chunk=chunk, rows=rows) for chunk, rows in ((512, 64), (7, 3))
+    }
     assert len(tallies) == 1
 
 
