@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from wetware.evaluation.tasks import wilson
-from wetware.pictures import tasks
+from wetware.pictures.measures import draw
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def figures(points, trained=True):
 def test_accuracy_draws_every_run_and_marks_what_was_not_trained(drawn, tmp_path):
     good = figures([point(size, correct, 4) for size, correct in ((2, 100), (4, 90), (8, 20))])
     idle = figures([point(size, 10, 99) for size in (2, 4, 8)], trained=False)
-    file = tasks.accuracy({"good": good, "idle": idle}, tmp_path / "deep" / "a.png", "Recall")
+    file = draw("associative_recall_accuracy", {"good": good, "idle": idle}, tmp_path / "deep" / "a.png")
     assert file.stat().st_size > 5000
     [axis] = drawn[0].axes
     marks = [line for line in axis.lines if line.get_marker() == "o"]
@@ -44,7 +44,7 @@ def test_accuracy_draws_every_run_and_marks_what_was_not_trained(drawn, tmp_path
 
 def test_depths_of_one_size_count_together(drawn, tmp_path):
     points = [point(32, 100, 64, depth=0.1), point(32, 40, 64, depth=0.9), point(64, 7, 64, depth=0.1)]
-    tasks.accuracy({"run": figures(points)}, tmp_path / "a.png")
+    draw("copying_accuracy", {"run": figures(points)}, tmp_path / "a.png")
     [axis] = drawn[0].axes
     assert [float(line.get_ydata()[0]) for line in axis.lines if line.get_marker() == "o"] == pytest.approx([70, 7])
 
@@ -53,11 +53,11 @@ def test_the_map_has_a_cell_for_each_depth_and_length(drawn, tmp_path):
     points = [
         point(size, size // 32 + int(10 * depth), 64, depth=depth) for size in (32, 64, 128) for depth in (0.1, 0.9)
     ]
-    tasks.depth_map(figures(points), tmp_path / "m.png", "Needle")
+    draw("needle_accuracy", {"run": figures(points)}, tmp_path / "m.png")
     axis = drawn[0].axes[0]
     assert axis.images[0].get_array().tolist() == [[2, 3, 5], [10, 11, 13]]
     assert [line.get_xdata()[0] for line in axis.lines] == [1.5]  # between 64 and 128
-    assert axis.get_title() == "Needle"
-    tasks.depth_map(figures(points, trained=False), tmp_path / "n.png", "Needle")
-    assert drawn[1].axes[0].get_title() == "Needle (untrained on this task)"
+    assert axis.get_title() == "Needle: run"
+    draw("needle_accuracy", {"run": figures(points, trained=False)}, tmp_path / "n.png")
+    assert drawn[1].axes[0].get_title() == "Needle: run (untrained on this task)"
     assert not drawn[1].axes[0].lines

@@ -2,16 +2,13 @@
 
 from wetware.pictures.bands import Curve, bands
 from wetware.pictures.curves import curves, terminal_curves
-from wetware.pictures.tasks import accuracy, depth_map
 from wetware.pictures.verdicts import Row, forest, terminal_forest
 
 __all__ = [
     "Curve",
     "Row",
-    "accuracy",
     "bands",
     "curves",
-    "depth_map",
     "forest",
     "terminal_curves",
     "terminal_forest",

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from wetware.evaluation.tasks import wilson
 from wetware.pictures.curves import COLOURS
 
 
-def accuracy(runs: Mapping[str, Mapping[str, Any]], file: str | Path, title: str = "") -> Path:
+def accuracy(runs: Mapping[str, Mapping[str, Any]], title: str = "") -> Any:
     """Accuracy against size, one line a run, from the figures of a task's measure (``{name: figures}``).
 
     Whiskers are the 95 % intervals, the dashed line is guessing, hollow marks lie beyond the sizes that were trained, and a
     model that was not trained on the task says so. Of a sweep with depths, all depths count together.
     """
-    plt = _pyplot()
+    import matplotlib.pyplot as plt
+
     figure, axis = plt.subplots(figsize=(6.4, 4.2), layout="constrained")
     for colour, (name, figures) in zip(COLOURS, runs.items(), strict=False):
         points = _by_size(figures["points"])
@@ -41,13 +41,14 @@ def accuracy(runs: Mapping[str, Mapping[str, Any]], file: str | Path, title: str
     axis.set_title(title)
     axis.grid(alpha=0.25)
     axis.legend(fontsize=8)
-    return _saved(figure, file)
+    return figure
 
 
-def depth_map(figures: Mapping[str, Any], file: str | Path, title: str = "") -> Path:
+def depth_map(figures: Mapping[str, Any], title: str = "") -> Any:
     """Accuracy of each length (columns) and depth (rows), from the figures of the needle's measure; a white line ends the
     lengths that were trained."""
-    plt = _pyplot()
+    import matplotlib.pyplot as plt
+
     points = figures["points"]
     sizes, depths = sorted({point["size"] for point in points}), sorted({point["depth"] for point in points})
     value = {(point["depth"], point["size"]): 100 * point["accuracy"] for point in points}
@@ -69,7 +70,7 @@ def depth_map(figures: Mapping[str, Any], file: str | Path, title: str = "") -> 
     heading = title if figures["trained"] else f"{title} (untrained on this task)".strip()
     axis.set_title(heading, fontsize=10)
     figure.colorbar(image, label=f"answers right, % (guessing: {chance:.0f})")
-    return _saved(figure, file)
+    return figure
 
 
 def _by_size(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -83,20 +84,3 @@ def _by_size(points: list[dict[str, Any]]) -> list[dict[str, Any]]:
         values = {"accuracy": correct / questions, "low": low, "high": high, "chance": chance}
         merged.append({**same[0], **values})
     return merged
-
-
-def _pyplot() -> Any:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    return plt
-
-
-def _saved(figure: Any, file: str | Path) -> Path:
-    file = Path(file)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(file, dpi=150)
-    _pyplot().close(figure)
-    return file
