@@ -69,7 +69,7 @@ def moved(config: Config, path: str):
     low, high = meta.get("low"), meta.get("high")
     kinds_of = options(hints(type(owner))[name])
     if isinstance(value, str):
-        return with_(config, path, value + "?")
+        return with_(config, path, value + "e")
     if value is None:
         return replace_at(config, path, 3 if int in kinds_of else 1.5)
     if isinstance(value, int):

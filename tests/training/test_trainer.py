@@ -78,7 +78,7 @@ def rows(folder):
 
 def on_answers(run):
     """The same run on a memory task, its loss on the answers only."""
-    task = wetware.AssociativeRecall(count=60, held_out=40, pairs=3)
+    task = wetware.Needle(count=60, held_out=40, shortest=8, longest=40)
     return replace(run, corpus=task, training=replace(run.training, counted=AfterMark()))
 
 
