@@ -61,7 +61,9 @@ def test_a_study_leaves_its_plan_its_rows_and_its_report(finished, tiny_text, ca
     assert all(cell.attempts == 1 for cell in store.cells("real_sam_small"))
     digest = store.digest("real_sam_small")
     assert digest in (finished / "preregistration.md").read_text()
-    assert digest in (finished / "report.md").read_text()
+    report = (finished / "report.md").read_text()
+    assert digest in report
+    assert "    wetware study real_sam_small --data " in report and "--leave-out block.recurrence" in report
     effects = json.loads((finished / "results.json").read_text())["effects"]
     assert [effect["arm"] for effect in effects] == ["skeleton", "without block.recurrence"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import pytest
 
-from wetware.evaluation.tasks import wilson
+from wetware.evaluation.shares import wilson
 from wetware.pictures.measures import draw
 
 

@@ -131,7 +131,7 @@ def test_parts_of_a_batch_add_up_to_the_batch(counted, run, tmp_path):
 
 
 def test_what_is_not_finite_is_skipped(run, tmp_path, monkeypatch):
-    from wetware.training import trainer as room
+    from wetware.training import step as room
 
     trainer = Trainer(run, tmp_path / "run")
     trainer.update()
@@ -334,7 +334,7 @@ def test_state_is_carried_within_an_epoch_and_dropped_at_its_end(run, tmp_path):
 
 
 def test_a_skipped_step_drops_the_state(run, tmp_path, monkeypatch):
-    from wetware.training import trainer as room
+    from wetware.training import step as room
 
     trainer, seen = Trainer(run, tmp_path / "run"), []
     read_inputs(trainer, seen)
@@ -348,7 +348,7 @@ def test_a_skipped_step_drops_the_state(run, tmp_path, monkeypatch):
 
 
 def test_a_gradient_beyond_the_clip_is_scaled_to_it(run, tmp_path, monkeypatch):
-    from wetware.training import trainer as room
+    from wetware.training import step as room
 
     trainer = Trainer(with_(run, "training.clip", 0.01), tmp_path / "run")
     norms = []

@@ -189,6 +189,7 @@ def _drawn(name: str, study: Study, threads: int, command: str, console: Console
             name,
             study,
             threads=threads,
+            command=command,
             progress=lambda text, share: bar.update(task, completed=share, description=text),
         )
 

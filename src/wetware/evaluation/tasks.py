@@ -12,10 +12,10 @@ from wetware.config import number
 from wetware.data.tasks import Example, Task
 from wetware.data.tokenizers import Tokenizer
 from wetware.evaluation.measure import Measure, Progress, Subject, Table
+from wetware.evaluation.shares import wilson
 from wetware.models import LanguageModel
 
 SOLVED = 0.9  # the accuracy from which a size counts as solved
-Z = 1.959964  # two-sided 95 %
 
 
 class Tally(NamedTuple):
@@ -24,16 +24,6 @@ class Tally(NamedTuple):
     questions: int
     correct: int
     chance: float
-
-
-def wilson(correct: int, questions: int) -> tuple[float, float]:
-    """The 95 % interval of a share, from independent trials (Wilson, 1927). Raises ValueError when there are none."""
-    if questions < 1:
-        raise ValueError(f"questions = {questions}: allowed 1 or more")
-    share, spread = correct / questions, Z * Z / questions
-    middle = share + spread / 2
-    reach = (spread * (share * (1 - share) + spread / 4)) ** 0.5
-    return max(0.0, (middle - reach) / (1 + spread)), min(1.0, (middle + reach) / (1 + spread))
 
 
 def written(tokenizer: Tokenizer, text: str) -> list[int]:

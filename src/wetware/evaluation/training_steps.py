@@ -1,37 +1,29 @@
-"""Training steps: the work of training without its book-keeping, to be timed."""
+"""Training steps: the trainer's work without its book-keeping, to be timed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from torch import Tensor
 
 from wetware.models import LanguageModel
-from wetware.state import detach
-from wetware.training import Training, cross_entropy
-from wetware.training.optimizers import gradient_norm, scale_gradients
+from wetware.training import Training
+from wetware.training.counted import Rule
+from wetware.training.step import clip_gradients, learn
 
 
 def training_steps(
-    model: LanguageModel, training: Training, chunks: Iterable[tuple[Tensor, Tensor]]
+    model: LanguageModel, training: Training, chunks: Iterable[tuple[Tensor, Tensor]], rule: Rule | None = None
 ) -> Iterator[float]:
     """One optimizer step for each ``(inputs, targets)`` [B, T] of ``chunks``, as the trainer does it at full learning rate:
-    forward, backward, clipping, optimizer, state carried. Gives the loss of each. Moves ``model``: give a copy."""
-    device = next(model.parameters()).device
+    forward, backward, clipping, optimizer, state carried; the loss is on what ``rule`` counts. Gives the loss of each. Moves
+    ``model``: give a copy."""
     optimizers = training.optimizer.build(model)
-    states = [None] * training.accumulate
+    states: list[Any] = [None] * training.accumulate
     for inputs, targets in chunks:
-        whole = 0.0
-        parts = zip(inputs.tensor_split(training.accumulate), targets.tensor_split(training.accumulate), strict=True)
-        for index, (read, wanted) in enumerate(parts):
-            output = model(read.to(device), states[index])
-            entropy, share = cross_entropy(output.logits, wanted.to(device)), len(read) / len(inputs)
-            ((entropy + sum(output.losses.values())) * share).backward()
-            states[index] = detach(output.state)
-            whole += share * entropy.item()
-        norm = gradient_norm(model)
-        if training.clip < norm < float("inf"):
-            scale_gradients(model, training.clip / norm)
+        learned = learn(model, states, inputs, targets, counted=None if rule is None else rule(inputs, targets))
+        clip_gradients(model, training.clip)
         optimizers.step(1.0)
         optimizers.zero_grad()
-        yield whole
+        yield learned.loss

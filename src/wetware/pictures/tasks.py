@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from wetware.evaluation.tasks import wilson
+from wetware.evaluation.shares import wilson
 from wetware.pictures.curves import COLOURS
 
 

@@ -16,7 +16,7 @@ def _usual_rates() -> Run:
 
 
 def real_sam_mechanisms() -> Study:
-    """Which mechanism of Real Sam helps: each taken out of the whole, and its controls. Two hours of one core."""
+    """Which mechanism of Real Sam helps: each taken out of the whole, and its controls. An hour and a half of one core."""
     neuron = "model.block.neuron"
     return Study(
         run=_usual_rates(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
 import signal
 import time
@@ -23,15 +22,15 @@ from wetware.data.files import write_atomically
 from wetware.models import LanguageModel
 from wetware.models.generation import Sampling, generate
 from wetware.modulation import NEUTRAL, ConstantStress, Signals
-from wetware.state import State, detach, flatten, select, to, unflatten
+from wetware.state import State, flatten, select, to, unflatten
 from wetware.training import checkpoint
 from wetware.training.checkpoint import CheckpointError
 from wetware.training.counted import counts_any
-from wetware.training.losses import Score, cross_entropy, held_out_loss
+from wetware.training.losses import Score, held_out_loss
 from wetware.training.metrics import Metrics
-from wetware.training.optimizers import gradient_norm, scale_gradients
 from wetware.training.reporting import Reporter, StepReport
 from wetware.training.run import Run
+from wetware.training.step import clip_gradients, learn, parts
 
 HOPELESS = 50  # steps without a finite gradient, one after the other, after which a run is given up
 
@@ -193,29 +192,22 @@ class Trainer:
         factor = settings.schedule.factor(self.step, self.progress)
         if chunk.fresh or self.states is None:
             first = self.model.init_state(settings.batch)
-            self.states = [select(first, rows) for rows in self._parts()]
+            self.states = [select(first, rows) for rows in parts(settings.batch, settings.accumulate)]
         counted = None if self.rule is None else self.rule(chunk.inputs, chunk.targets)
-        total = chunk.targets.numel() if counted is None else int(counted.sum())
-        loss, rates = 0.0, []
-        for index, rows in enumerate(self._parts()):
-            share = len(chunk.inputs[rows]) / settings.batch
-            part = None if counted is None else counted[rows]
-            # The mean is over what counts in the whole batch, so a part weighs as much as it has of that.
-            weight = share if part is None else int(part.sum()) / max(total, 1)
-            shares = (weight, share)
-            part_loss, output_rates = self._accumulate(
-                index, chunk.inputs[rows], chunk.targets[rows], part, shares, signals
-            )
-            loss += weight * part_loss
-            rates.append([share * layer for layer in output_rates])
-        norm = gradient_norm(self.model)
-        finite = norm < float("inf")  # False for NaN too
-        if finite:
-            if norm > settings.clip:
-                scale_gradients(self.model, settings.clip / norm)
+        learned = learn(
+            self.model,
+            self.states,
+            chunk.inputs,
+            chunk.targets,
+            counted=counted,
+            signals=signals,
+            bfloat16=self.bfloat16,
+        )
+        norm = clip_gradients(self.model, settings.clip)
+        if norm < float("inf"):  # False for NaN too
             self.optimizers.step(factor)
-            if total:
-                self.stress.update(loss)
+            if learned.targets:
+                self.stress.update(learned.loss)
             self.skipped_in_a_row = 0
         else:
             self.skipped += 1
@@ -225,18 +217,17 @@ class Trainer:
         self.step += 1
         self.tokens += self.stream.tokens_per_step
         self.seconds += time.monotonic() - started
-        neurons = [torch.stack(layer).sum(0) for layer in zip(*rates, strict=True)]
         size = int(self.token_bytes[chunk.targets if counted is None else chunk.targets[counted]].sum())
-        bits = loss * total / (max(size, 1) * 0.6931471805599453)
+        bits = learned.loss * learned.targets / (max(size, 1) * 0.6931471805599453)
         firing, dead, saturated = (
-            tuple(float(measure(layer)) for layer in neurons)
+            tuple(float(measure(layer)) for layer in learned.rates)
             for measure in (Tensor.mean, lambda r: (r == 0).float().mean(), lambda r: (r > 0.95).float().mean())
         )
         return StepReport(
             self.step,
             self.tokens,
             self.seconds,
-            loss,
+            learned.loss,
             bits,
             norm,
             factor,
@@ -246,33 +237,6 @@ class Trainer:
             saturated,
             self.skipped,
         )
-
-    def _parts(self) -> list[slice]:
-        """The rows of a batch, in ``accumulate`` parts."""
-        batch, parts = self.run.training.batch, self.run.training.accumulate
-        edges = [batch * index // parts for index in range(parts + 1)]
-        return [slice(low, high) for low, high in itertools.pairwise(edges)]
-
-    def _accumulate(
-        self,
-        index: int,
-        inputs: Tensor,
-        targets: Tensor,
-        counted: Tensor | None,
-        shares: tuple[float, float],
-        signals: Signals,
-    ) -> tuple[float, list[Tensor]]:
-        """Forward and backward of one part of the batch; its gradients add to those there. ``shares`` are its weights in
-        the cross-entropy and in the model's own losses. Gives the cross-entropy and the firing rate of each neuron of each
-        layer."""
-        assert self.states is not None
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            output = self.model(inputs.to(self.device), self.states[index], signals=signals)
-            where = None if counted is None else counted.to(self.device)
-            entropy = cross_entropy(output.logits, targets.to(self.device), where)
-        (entropy * shares[0] + sum(output.losses.values()) * shares[1]).backward()
-        self.states[index] = detach(output.state)
-        return entropy.item(), [layer.spikes.detach().mean((0, 1)) for layer in output.activity]
 
     def _events(self, metrics: Metrics, last: bool) -> None:
         """What comes due after a step: evaluation, a sample, a checkpoint."""
@@ -369,7 +333,8 @@ class Trainer:
             self.optimizers.load(_part(tensors, "optimizer/"))
             if about["carried"]:
                 first = self.model.init_state(self.run.training.batch)
-                like = tuple(select(first, rows) for rows in self._parts())
+                settings = self.run.training
+                like = tuple(select(first, rows) for rows in parts(settings.batch, settings.accumulate))
                 self.states = list(to(unflatten(like, _part(tensors, "state/")), self.device))
             torch.set_rng_state(tensors["random"])
         except (KeyError, RuntimeError, TypeError) as error:

@@ -17,7 +17,7 @@ from wetware.evaluation.measure import Subject
 from wetware.evaluation.measures.core import Core
 from wetware.training import load
 
-WORDS = (
+WORDS = [
     "law",
     "house",
     "people",
@@ -31,7 +31,7 @@ WORDS = (
     "bank",
     "ship",
     "road",
-)
+]
 
 YAML = """\
 icl_tasks:

@@ -9,7 +9,7 @@ import torch
 import wetware
 from wetware.data import Bytes, DataError
 from wetware.evaluation.measure import Subject
-from wetware.evaluation.measures.minimal_pairs import MinimalPairs, wilson
+from wetware.evaluation.measures.minimal_pairs import MinimalPairs
 
 PAIRS = [
     ("The house keeps the law.", "The house keep the law.", {"phenomenon": "agreement", "UID": "one"}),
@@ -73,14 +73,6 @@ def test_the_first_of_each_phenomenon(subject, file):
         "tie": 1,
         "unnamed": 1,
     }
-
-
-def test_wilson_interval():
-    """Known values (Newcombe, 1998): 81 of 263, 0 of 20, 1 of 29."""
-    assert wilson(81 / 263, 263) == pytest.approx([0.2553, 0.3662], abs=1e-4)
-    assert wilson(0.0, 20) == pytest.approx([0.0, 0.1611], abs=1e-4)
-    assert wilson(1 / 29, 29) == pytest.approx([0.0061, 0.1718], abs=1e-4)
-    assert wilson(1.0, 5)[1] == 1.0
 
 
 @pytest.mark.parametrize(

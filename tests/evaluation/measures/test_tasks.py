@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from scipy.stats import binomtest
 
 import wetware
 from wetware.data import BPE, AssociativeRecall, Bytes, Copying, Needle, Sotu, Tokenizer, VariableBinding
 from wetware.evaluation.measure import Subject
 from wetware.evaluation.measures import measure
-from wetware.evaluation.tasks import ask, verdict, wilson
+from wetware.evaluation.shares import wilson
+from wetware.evaluation.tasks import ask, verdict
 
 ASK, QUESTION = ord("=") + 1, ord("?") + 1
 SMALL = ord("a") - ord("A")
@@ -118,12 +118,6 @@ def test_chance_is_what_guessing_the_commonest_value_scores():
     hits = sum(max("0123456789", key=e.context[1::2].count) == e.questions[-1] for e in examples)
     mean = sum(example.chance for example in examples) / len(examples)
     assert hits / len(examples) == pytest.approx(mean, abs=0.025)
-
-
-@pytest.mark.parametrize(("correct", "questions"), [(0, 10), (3, 10), (250, 256), (64, 64)])
-def test_wilson_is_scipys(correct, questions):
-    interval = binomtest(correct, questions).proportion_ci(0.95, "wilson")
-    assert wilson(correct, questions) == pytest.approx((interval.low, interval.high), abs=1e-6)
 
 
 def test_texts_in_pieces_are_texts_in_one():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from wetware.data import DataError
 from wetware.data.readers import checked_text, column_of, json_objects
 from wetware.evaluation.measure import Measure, Progress, Subject, Table
 from wetware.evaluation.scoring import passages, score
+from wetware.evaluation.shares import wilson
 
 SIDES = ("sentence_good", "sentence_bad")
 GROUPS = ("phenomenon", "linguistics_term", "UID")
@@ -82,18 +82,9 @@ class MinimalPairs(Measure):
 
 
 def _figures(points: list[float]) -> dict[str, Any]:
-    accuracy = sum(points) / len(points)
     return {
         "pairs": len(points),
         "ties": points.count(0.5),
-        "accuracy": accuracy,
-        "interval": wilson(accuracy, len(points)),
+        "accuracy": sum(points) / len(points),
+        "interval": list(wilson(sum(points), len(points))),
     }
-
-
-def wilson(share: float, count: int, z: float = 1.959964) -> list[float]:
-    """The interval of a share of ``count`` draws, 95 % by default, which holds near 0 and 1 too (Wilson, 1927)."""
-    middle = share + z * z / (2 * count)
-    reach = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    total = 1 + z * z / count
-    return [max(0.0, (middle - reach) / total), min(1.0, (middle + reach) / total)]

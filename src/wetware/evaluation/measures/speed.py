@@ -121,7 +121,9 @@ def _training(subject: Subject, training: Training, steps: int) -> dict[str, Any
     except DataError:  # a text too small to train on, given with --data
         return None
     chunks = (stream.at(step) for step in range(steps + 1))
-    taken = training_steps(copy.deepcopy(subject.model), training, ((chunk.inputs, chunk.targets) for chunk in chunks))
+    rule = training.counted.rule(subject.tokenizer)
+    given = ((chunk.inputs, chunk.targets) for chunk in chunks)
+    taken = training_steps(copy.deepcopy(subject.model), training, given, rule)
     with torch.enable_grad():
         seconds = [_timed(subject, lambda: next(taken)) for _ in range(steps + 1)]
     median = statistics.median(seconds[1:])

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from wetware.config import ConfigError, ablate, from_dict, get, mechanisms, nearest, snake, to_dict, with_
+from wetware.config import Config, ConfigError, ablate, from_dict, get, mechanisms, nearest, snake, to_dict, with_
 from wetware.evaluation.study.matching import matched, parameters
 from wetware.layers import SelfAttention
 from wetware.models import GPT, ModelConfig
@@ -106,7 +106,8 @@ class Study:
 class Arm:
     """One thing that is trained, once for each seed.
 
-    unmatched: the number of parameters before the width was matched. against: the arm it is compared with, by seed.
+    about: what it is, in a few words. unmatched: the number of parameters before the width was matched. against: the arm it is
+    compared with, by seed.
     """
 
     name: str
@@ -142,7 +143,7 @@ def changed(run: Run, settings: Iterable[tuple[str, Any]]) -> Run:
     for path, value in settings:
         before, run = get(run, path), with_(run, path, value)
         after = get(run, path)
-        if type(before) is not type(after) and hasattr(before, "to_dict") and hasattr(after, "to_dict"):
+        if type(before) is not type(after) and isinstance(before, Config) and isinstance(after, Config):
             kept = {key: held for key, held in vars(before).items() if key in vars(after)}
             run = with_(run, path, replace(after, **kept))
     return run

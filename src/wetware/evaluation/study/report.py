@@ -22,6 +22,7 @@ TITLES = {
 COLUMNS = ("arm", "bits per byte", "effect [95 %]", "corrected p", "equivalence p", "verdict", "time a token")
 DETAILS = (
     "arm",
+    "what it is",
     "seeds",
     "parameters",
     "before matching",
@@ -71,7 +72,8 @@ def document(results: Results, pictures: Mapping[str, Path]) -> Document:
         report.heading("Cells that failed")
         report.points(failures)
     report.heading("How it was made")
-    report.code(plan.command or f"wetware study {plan.name}")
+    if plan.command:
+        report.code(plan.command)
     report.points([f"Plan registered before the first cell, digest `{results.digest}`.", *ANALYSIS, *_setting(results)])
     return report
 
@@ -106,6 +108,7 @@ def details(outcome: Outcome) -> tuple[str, ...]:
         tested = (f"{e.mean:+.5f}", _ends(e.interval), bootstrap, p, f"{e.permutation_p:.3g}", equivalence, size)
     return (
         outcome.arm.name,
+        outcome.arm.about,
         f"{judged.effect.n if judged else len(outcome.scores)}",
         f"{outcome.parameters:,}",
         f"{outcome.arm.unmatched:,}",

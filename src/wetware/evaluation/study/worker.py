@@ -77,13 +77,11 @@ class Worker:
             self.say(f"{label}: given up, another worker has it")
             return None
         except Exception as error:  # whatever a cell does, the others are still wanted
-            reporter.stop()
             message = f"{type(error).__name__}: {' '.join(str(error).split())}"
             self.store.failed(cell, message)
             self.say(f"{label}: failed: {message}")
             return None
         except BaseException:  # interrupted outside of training: somebody else may have it at once
-            reporter.stop()
             self.store.release(cell)
             raise
         finally:
