@@ -30,6 +30,7 @@ _HOMES = {
     "wetware.layers": (
         "CurrentEncoder",
         "InputGate",
+        "LeakyReadout",
         "NeuronGate",
         "Recurrence",
         "STESpikes",
@@ -41,19 +42,28 @@ _HOMES = {
         "GRU",
         "LSTM",
         "MODELS",
+        "FiringFloor",
         "FiringTarget",
         "LanguageModel",
         "ModelConfig",
         "Output",
         "RealSam",
+        "SpikeWhale",
     ),
     "wetware.models.generation": ("Sampling", "Session", "generate", "stream"),
     "wetware.modulation": (
         "NEUTRAL",
+        "CellPrograms",
+        "ConstantPrograms",
         "ConstantStress",
         "Environment",
+        "FreeNeurons",
+        "GeneProgram",
         "LogNormalDiversity",
         "LossStress",
+        "PermutedPrograms",
+        "ProgramFile",
+        "RandomPrograms",
         "ShuffledStress",
         "Signals",
     ),
@@ -94,7 +104,19 @@ _HOMES = {
     ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
-_ROOMS = ("config", "data", "kernels", "layers", "models", "modulation", "neurons", "recipes", "state", "training")
+_ROOMS = (
+    "config",
+    "data",
+    "kernels",
+    "layers",
+    "models",
+    "modulation",
+    "neurons",
+    "recipes",
+    "state",
+    "training",
+    "traits",
+)
 
 __all__ = ["__version__", "build", "model_names", "tiny", *sorted(_HOME)]
 

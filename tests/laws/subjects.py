@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any
+from dataclasses import MISSING, fields, replace
+from typing import Any, get_args, get_origin
 
 import torch
 from torch import Tensor
 
 import wetware
-from wetware.config import Config, ablate, get, is_config_type, kinds, mechanisms, options, with_
+from wetware.config import Config, ablate, get, is_config_type, kinds, mechanisms, options, snake, with_
 from wetware.config import walk as walk_config
 from wetware.models import LanguageModel, ModelConfig, Output
 from wetware.modulation import Signals
@@ -25,7 +25,8 @@ def models() -> list[tuple[str, ModelConfig]]:
 
 
 def variants() -> list[tuple[str, ModelConfig]]:
-    """Every model, without each mechanism, without all of them, and with every other part in every slot."""
+    """Every model, without each mechanism, without all of them, with every other part in every slot, and with every part
+    added that a list of parts may hold."""
     found = []
     for name, config in models():
         found.append((name, config))
@@ -34,6 +35,7 @@ def variants() -> list[tuple[str, ModelConfig]]:
         found += [
             (f"{name}-{path}={type(part).__name__}", with_(config, path, part)) for path, part in alternatives(config)
         ]
+        found += [(f"{name}-with-{path}", larger) for path, larger in additions(config)]
     return found
 
 
@@ -55,9 +57,26 @@ def alternatives(config: Config) -> Iterator[tuple[str, Config]]:
             continue
         for base in (option for option in options(annotation) if is_config_type(option)):
             for kind in registered(base).values():
-                if kind is not type(value):
+                if kind is not type(value) and not _needs(kind):
                     shared = {key: getattr(value, key) for key in vars(value) if key in kind.__dataclass_fields__}
                     yield path, kind(**shared)
+
+
+def additions(config: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
+    """``(path, larger config)`` for every part that a list of parts in ``config`` could hold and does not, added by its
+    defaults."""
+    for path, annotation, value in walk_config(config):
+        bases = [get_args(option)[0] for option in options(annotation) if get_origin(option) is tuple]
+        for base in filter(is_config_type, bases):
+            for kind in registered(base).values():
+                if not _needs(kind) and not any(type(part) is kind for part in value):
+                    inner = f"{path}.{snake(kind.__name__)}"
+                    yield inner, with_(config, inner, kind())
+
+
+def _needs(kind: type[Config]) -> bool:
+    """Whether a part cannot be made of its defaults: it needs a file, say."""
+    return any(field.default is field.default_factory is MISSING for field in fields(kind))
 
 
 def _is_slot(config: Config, path: str) -> bool:
@@ -69,8 +88,8 @@ def _is_slot(config: Config, path: str) -> bool:
 def mechanism_cases(only: Callable[[Any], bool] = lambda part: True) -> list[tuple[str, ModelConfig, str]]:
     return [
         (f"{name}-{path}", config, path)
-        for name, config in models()
-        for path in mechanisms(config)
+        for name, alone in models()
+        for path, config in (*((path, alone) for path in mechanisms(alone)), *additions(alone))
         if only(get(config, path))
     ]
 
@@ -153,10 +172,8 @@ def first_flip(a: Output, b: Output) -> tuple[int, int, tuple[int, int, int]] | 
 
 
 def thresholds(model: LanguageModel) -> list[Tensor]:
-    """The threshold of each layer of neurons, in order."""
-    from wetware.neurons import Neuron
-
-    return [module.params().threshold.detach() for module in model.modules() if isinstance(module, Neuron)]
+    """The threshold of each layer of neurons, in order, as modulators leave it under :data:`STRESSED`."""
+    return [params.threshold.detach() for params in model.neuron_params(STRESSED)]
 
 
 def with_vocab(config: ModelConfig, vocab_size: int, boundary: int) -> ModelConfig:

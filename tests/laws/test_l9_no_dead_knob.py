@@ -29,7 +29,7 @@ from wetware.models.generation import Sampling
 from wetware.state import leaves
 from wetware.training import AfterMark, Calibration, Monitoring, Run, Steps, Trainer, Training
 
-from .subjects import alternatives, models, registered, tokens, with_vocab
+from .subjects import additions, alternatives, models, registered, tokens, with_vocab
 
 # Watching, pausing and saving: none of these may move a weight, and test_operational_fields_move_nothing says so.
 OPERATIONAL = tuple(f"monitoring.{field.name}" for field in fields(Monitoring))
@@ -103,6 +103,7 @@ def model_cases():
         for label, variant in [
             (name, config),
             *((f"{name}-{p}={type(c).__name__}", with_(config, p, c)) for p, c in alternatives(config)),
+            *((f"{name}-with-{p}", larger) for p, larger in additions(config)),
         ]:
             for path in knobs(variant):
                 parent = path.rpartition(".")[0]

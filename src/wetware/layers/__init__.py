@@ -1,6 +1,7 @@
 """Layers: the ordinary parts of a network, and the blocks that hold the mechanisms."""
 
 from wetware.layers.attention import KV, Attention, SelfAttention
+from wetware.layers.leaky_readout import LeakyReadout
 from wetware.layers.linear import Linear
 from wetware.layers.mlp import MLP
 from wetware.layers.readout import TiedReadout
@@ -14,6 +15,7 @@ __all__ = [
     "CurrentEncoder",
     "Encoder",
     "InputGate",
+    "LeakyReadout",
     "Linear",
     "NeuronGate",
     "Recurrence",

@@ -13,7 +13,7 @@ from wetware.config import Config, number, snake
 from wetware.kernels import gated_sum, rms_norm, spike_linear
 from wetware.layers.linear import Linear
 from wetware.modulation import ModulatorConfig, Signals
-from wetware.neurons import LIF, Activity, NeuronConfig
+from wetware.neurons import LIF, Activity, NeuronConfig, NeuronParams
 from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import NEURON, filled, hollow, orthogonal, parameter
 from wetware.state import State
@@ -129,10 +129,15 @@ class Block(nn.Module, Counted):
             yield Operation("fc_rec", width, width, spikes, (self.fc_rec,))
         yield Operation("fc_out", width, width, spikes, (self.fc_out.weight,))
 
-    def forward(self, x: Tensor, state: Any, signals: Signals, keep: Tensor | None) -> tuple[Tensor, Activity, State]:
+    def params(self, signals: Signals) -> NeuronParams:
+        """The parameters of the neurons, as the modulators leave them."""
         params = self.neuron.params()
         for modulate in self.modulators.values():
             params = modulate(params, signals)
+        return params
+
+    def forward(self, x: Tensor, state: Any, signals: Signals, keep: Tensor | None) -> tuple[Tensor, Activity, State]:
+        params = self.params(signals)
         u = rms_norm(x)
         recurrent = self.fc_rec if self.config.recurrence else None
         activity, state = self.neuron(self.fc_in(u), state, params, recurrent, keep)

@@ -5,7 +5,26 @@ from wetware.models.gru import GRU
 from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output
 from wetware.models.lstm import LSTM
 from wetware.models.real_sam import RealSam
+from wetware.models.spikewhale import FiringFloor, SpikeWhale
 
-MODELS: dict[str, type[ModelConfig]] = {"gpt": GPT, "gru": GRU, "lstm": LSTM, "real_sam": RealSam}
+MODELS: dict[str, type[ModelConfig]] = {
+    "gpt": GPT,
+    "gru": GRU,
+    "lstm": LSTM,
+    "real_sam": RealSam,
+    "spikewhale": SpikeWhale,
+}
 
-__all__ = ["GPT", "GRU", "LSTM", "MODELS", "FiringTarget", "LanguageModel", "ModelConfig", "Output", "RealSam"]
+__all__ = [
+    "GPT",
+    "GRU",
+    "LSTM",
+    "MODELS",
+    "FiringFloor",
+    "FiringTarget",
+    "LanguageModel",
+    "ModelConfig",
+    "Output",
+    "RealSam",
+    "SpikeWhale",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, final
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from wetware.config import Config, ConfigError, number
 from wetware.modulation import NEUTRAL, Signals, StressSource
-from wetware.neurons import Activity
+from wetware.neurons import Activity, NeuronParams
 from wetware.parameters import initialize
 from wetware.state import State
 
@@ -87,10 +87,18 @@ class LanguageModel(nn.Module):
         output = self(token[:, None], state, signals=signals)
         return output._replace(logits=output.logits[:, 0])
 
+    def read_vocabulary(self, pieces: Sequence[bytes]) -> None:
+        """Hear which bytes of text each token stands for (none: the boundary), once, before training. Parts that relate tokens
+        by their spelling keep what they make of it in buffers."""
+
     def calibrate(self, tokens: Tensor, rate: float) -> dict[str, float]:
         """Scale the input weights, on ``tokens`` [B, T], until each layer of neurons fires at ``rate``; report the rates.
         A model without neurons has nothing to do."""
         return {}
+
+    def neuron_params(self, signals: Signals = NEUTRAL) -> tuple[NeuronParams, ...]:
+        """The parameters of each layer of neurons as modulators leave them, in the order of the activity."""
+        return ()
 
     def stress_source(self) -> StressSource | None:
         """Where the stress of this model comes from in training, or None when nothing reads it."""

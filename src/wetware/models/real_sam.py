@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from wetware.config import number
 from wetware.layers import Encoder, InputGate, SpikingBlock, STESpikes, TiedReadout
+from wetware.models.calibration import scale_until
 from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output, checked_tokens, keep_mask
 from wetware.modulation import NEUTRAL, Environment, ModulatorConfig, Signals, StressSource
-from wetware.neurons import Activity
+from wetware.neurons import NeuronParams
 from wetware.state import State
 
 
@@ -64,6 +65,9 @@ class RealSamModel(LanguageModel):
     def stress_source(self) -> StressSource | None:
         return next((source for m in self.config.modulators if (source := m.stress_source())), None)
 
+    def neuron_params(self, signals: Signals = NEUTRAL) -> tuple[NeuronParams, ...]:
+        return tuple(block.params(signals) for block in self.blocks)
+
     def forward(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> Output:
         tokens = checked_tokens(tokens, self.vocab_size)
         state = self.init_state(len(tokens)) if state is None else state
@@ -91,19 +95,8 @@ class RealSamModel(LanguageModel):
         keep = keep_mask(tokens, self.config.boundary, self.encoder.table)
         x, rates = self.encoder(tokens), {}
         for index, block in enumerate(self.blocks):
-            weight, state = block.fc_in.weight.clone(), block.init_state(len(tokens))
-            low, high = -4.0, 4.0
-            for _ in range(12):
-                middle = 0.5 * (low + high)
-                block.fc_in.weight.copy_(weight * 2.0**middle)
-                fired = _firing(block(x, state, NEUTRAL, keep)[1])
-                low, high = (middle, high) if fired < rate else (low, middle)
-            x, activity, _ = block(x, state, NEUTRAL, keep)
-            rates[str(index)] = _firing(activity).item()
+            state = block.init_state(len(tokens))
+            run = lambda block=block, x=x, state=state: block(x, state, NEUTRAL, keep)  # noqa: E731
+            _, rates[str(index)] = scale_until(block.fc_in.weight, lambda run=run: run()[1], rate)
+            x = run()[0]
         return rates
-
-
-def _firing(activity: Activity) -> Tensor:
-    """How often membranes reach their thresholds. For graded neurons this is not the mean of what they send, which has a floor
-    that no scale of their input gets below: at rest they still send something."""
-    return (activity.spikes >= 0.5).float().mean()

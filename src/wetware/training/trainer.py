@@ -86,6 +86,8 @@ class Trainer:
         self.seconds = 0.0
         self.best: float | None = None  # held-out bits per byte of the best checkpoint
         self.states: list[State] | None = None
+        if saved is None:
+            self.model.read_vocabulary(self.tokenizer.pieces)
         if saved is None and settings.calibration:
             rates = self.model.calibrate(self.stream.at(0).inputs, settings.calibration.rate)
             if rates:

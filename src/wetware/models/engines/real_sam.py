@@ -177,9 +177,7 @@ class RealSamEngine(Engine):
     @staticmethod
     def _neurons(block: Any) -> tuple[Tensor, Tensor, Tensor]:
         """Decay, threshold and gain of a block at neutral signals, what normalises its input folded into the gain."""
-        params = block.neuron.params()
-        for modulate in block.modulators.values():
-            params = modulate(params, NEUTRAL)
+        params = block.params(NEUTRAL)
         normalise = block.neuron.config.normalise
         gain = params.gain * normalise.factor(params.decay) if normalise else params.gain
         return params.decay.contiguous(), params.threshold.contiguous(), gain.contiguous()

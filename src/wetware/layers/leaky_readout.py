@@ -1,0 +1,49 @@
+"""A readout that remembers: the leaky integrator that never fires."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wetware.config import Config, number
+from wetware.kernels import lif_scan
+from wetware.kernels.lif_scan import LIFState
+from wetware.parameters import NEURON, filled, parameter, through
+
+NEVER = 1e30  # a threshold that no membrane reaches; the surrogate's tail is 0 there
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeakyReadout(Config):
+    """``r_t = rho * r_{t-1} + (1 - rho) * x_t``, rho learned for each channel from ``start`` on.
+
+    The usual readout of a spiking network is a leaky integrator that does not spike (Neftci, Mostafa and Zenke, 2019). What is
+    read here passes a linear map before the leak instead of after it: as the map is linear, one rho for all would commute.
+    """
+
+    start: float = number(0.1, 0.0, 1.0, open_ends=True)
+
+    def build(self, *, size: int) -> LeakyIntegrator:
+        return LeakyIntegrator(self, size)
+
+
+class LeakyIntegrator(nn.Module):
+    """See :class:`LeakyReadout`. [B, T, N] -> the same; state [B, N]."""
+
+    def __init__(self, config: LeakyReadout, size: int) -> None:
+        super().__init__()
+        self.logit = parameter(size, draw=through(torch.logit, filled(config.start)), role=NEURON)
+
+    def init_state(self, batch: int) -> Tensor:
+        return self.logit.new_zeros(batch, len(self.logit))
+
+    def forward(self, x: Tensor, state: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
+        rho = torch.sigmoid(self.logit)
+        never, wide = torch.full_like(rho, NEVER), rho.dtype
+        with torch.autocast(x.device.type, enabled=False):
+            before = LIFState(state, torch.zeros_like(state))
+            keep = None if keep is None else keep.to(wide)
+            _, membrane, after = lif_scan(x.to(wide), before, rho, never, 1.0 - rho, None, keep, width=never.detach())
+        return membrane, after.membrane
