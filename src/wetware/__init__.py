@@ -102,6 +102,10 @@ _HOMES = {
         "load",
         "save",
     ),
+    "wetware.traits": (
+        "DeepSupervision",
+        "HierarchicalRefinement",
+    ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = (
