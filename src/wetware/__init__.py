@@ -103,8 +103,13 @@ _HOMES = {
         "save",
     ),
     "wetware.traits": (
+        "JEPA",
         "DeepSupervision",
         "HierarchicalRefinement",
+        "LoadBalance",
+        "MixtureOfExperts",
+        "ProgramSemantics",
+        "VarianceHinge",
     ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
