@@ -102,6 +102,15 @@ _HOMES = {
         "load",
         "save",
     ),
+    "wetware.traits": (
+        "JEPA",
+        "DeepSupervision",
+        "HierarchicalRefinement",
+        "LoadBalance",
+        "MixtureOfExperts",
+        "ProgramSemantics",
+        "VarianceHinge",
+    ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = (
