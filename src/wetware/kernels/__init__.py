@@ -5,6 +5,7 @@ from wetware.kernels.cross_entropy import cross_entropy
 from wetware.kernels.gated_sum import gated_sum
 from wetware.kernels.graded_scan import graded_scan
 from wetware.kernels.lif_scan import lif_scan
+from wetware.kernels.linear_attention import linear_attention
 from wetware.kernels.op import OPS, Case, Choice, Op, Refused
 from wetware.kernels.rms_norm import rms_norm
 from wetware.kernels.spike_linear import spike_linear
@@ -20,6 +21,7 @@ __all__ = [
     "gated_sum",
     "graded_scan",
     "lif_scan",
+    "linear_attention",
     "rms_norm",
     "spike_linear",
 ]
