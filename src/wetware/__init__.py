@@ -102,7 +102,7 @@ _HOMES = {
         "load",
         "save",
     ),
-    "wetware.traits": ("FixedRetention", "LearnedRetention", "RealKeys", "SpikingAttention", "SpikingKeys"),
+    "wetware.traits": ("FixedRetention", "Kuramoto", "LearnedRetention", "RealKeys", "SpikingAttention", "SpikingKeys"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = (
