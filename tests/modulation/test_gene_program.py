@@ -105,7 +105,9 @@ def drawn(programs, seed=0):
 
 def test_controls_are_what_they_say():
     real = drawn(CellPrograms())
-    assert torch.equal(real, drawn(CellPrograms(), seed=5)), "the cell's programs do not hang on the seed of the weights"
+    assert torch.equal(real, drawn(CellPrograms(), seed=5)), (
+        "the cell's programs do not hang on the seed of the weights"
+    )
     assert not torch.equal(real, drawn(CellPrograms(seed=1)))
     permuted = drawn(PermutedPrograms())
     assert not torch.equal(permuted, real)

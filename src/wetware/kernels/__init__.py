@@ -4,7 +4,9 @@ from wetware.kernels.attention import attention
 from wetware.kernels.cross_entropy import cross_entropy
 from wetware.kernels.gated_sum import gated_sum
 from wetware.kernels.graded_scan import graded_scan
+from wetware.kernels.kuramoto_scan import kuramoto_scan
 from wetware.kernels.lif_scan import lif_scan
+from wetware.kernels.linear_attention import linear_attention
 from wetware.kernels.op import OPS, Case, Choice, Op, Refused
 from wetware.kernels.rms_norm import rms_norm
 from wetware.kernels.spike_linear import spike_linear
@@ -19,7 +21,9 @@ __all__ = [
     "cross_entropy",
     "gated_sum",
     "graded_scan",
+    "kuramoto_scan",
     "lif_scan",
+    "linear_attention",
     "rms_norm",
     "spike_linear",
 ]

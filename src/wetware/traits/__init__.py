@@ -1,24 +1,33 @@
 """Traits: optional parts at the continuous points of a spiking model, one a file, each neutral at its start."""
 
 from wetware.traits.jepa import JEPA, VarianceHinge
+from wetware.traits.kuramoto import Kuramoto, order_parameter
 from wetware.traits.moe import LoadBalance, MixtureOfExperts
 from wetware.traits.program_semantics import ProgramSemantics
 from wetware.traits.refinement import DeepSupervision, HierarchicalRefinement
+from wetware.traits.spiking_attention import FixedRetention, LearnedRetention, RealKeys, SpikingAttention, SpikingKeys
 from wetware.traits.trait import Context, Passed, Place, Site, Trait, TraitConfig, loss_ahead
 
 __all__ = [
     "JEPA",
     "Context",
     "DeepSupervision",
+    "FixedRetention",
     "HierarchicalRefinement",
+    "Kuramoto",
+    "LearnedRetention",
     "LoadBalance",
     "MixtureOfExperts",
     "Passed",
     "Place",
     "ProgramSemantics",
+    "RealKeys",
     "Site",
+    "SpikingAttention",
+    "SpikingKeys",
     "Trait",
     "TraitConfig",
     "VarianceHinge",
     "loss_ahead",
+    "order_parameter",
 ]

@@ -30,7 +30,7 @@ def surrogate(distance: Tensor, slope: float) -> Tensor:
 
 
 class _Spike(torch.autograd.Function):
-    """Forward ``1[pre >= threshold]``; backward the surrogate of ``u = (pre - threshold) / width``, ``width`` held constant."""
+    """See :func:`spike`."""
 
     @staticmethod
     def forward(ctx: Any, pre: Tensor, threshold: Tensor, width: Tensor, slope: float) -> Tensor:
@@ -43,6 +43,15 @@ class _Spike(torch.autograd.Function):
         pre, threshold, width = ctx.saved_tensors
         through = gradients[0] * surrogate((pre - threshold) / width, ctx.slope) / width
         return through, -through.flatten(0, -2).sum(0), None, None
+
+
+def spike(pre: Tensor, threshold: Tensor, width: Tensor, slope: float) -> Tensor:
+    """``1[pre >= threshold]``; going back, :func:`surrogate` of ``u = (pre - threshold) / width``, over ``width``, stands for
+    its derivative by ``pre``, and minus that for the one by ``threshold``.
+
+    pre: [..., N]. threshold, width: [N]; width is held constant.
+    """
+    return _Spike.apply(pre, threshold, width, slope)
 
 
 def reference(
@@ -84,7 +93,7 @@ def reference(
         spikes [B, T, N] of 0 and 1, membranes before reset [B, T, N], and the state after the last token.
     """
     leak = (current, state, decay, threshold, gain, recurrent, keep)
-    return along_time(_Spike.apply, *leak, width=width, slope=slope, reset_gradient=reset_gradient, bound=bound)
+    return along_time(spike, *leak, width=width, slope=slope, reset_gradient=reset_gradient, bound=bound)
 
 
 def along_time(

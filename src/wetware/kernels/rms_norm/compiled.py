@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wetware.kernels.compiled import too_few_elements, why_not
 
 
-def refuses(x: Tensor) -> str | None:
+def refuses(x: Tensor, floor: float | None = None) -> str | None:
     """Why this argument needs the reference, or None."""
     if reason := why_not():
         return reason
@@ -24,21 +25,21 @@ def refuses(x: Tensor) -> str | None:
     return too_few_elements(x.numel())
 
 
-def run(x: Tensor) -> Tensor:
+def run(x: Tensor, floor: float | None = None) -> Tensor:
     """Same signature and meaning as the reference."""
-    return _Compiled.apply(x)
+    return _Compiled.apply(x, torch.finfo(x.dtype).eps if floor is None else floor)
 
 
 class _Compiled(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor, floor: float) -> Tensor:
         from wetware.kernels.compiled import threads
         from wetware.kernels.rms_norm import compiled_loops as loops
 
         x = x.contiguous()
         flat, made = x.detach().view(-1, x.shape[-1]), torch.empty_like(x)
         factors = x.new_empty(len(flat))
-        arrays = (flat.numpy(), made.view(flat.shape).numpy(), factors.numpy())
+        arrays = (flat.numpy(), made.view(flat.shape).numpy(), factors.numpy(), np.float32(floor))
         threads.run(lambda first, last: loops.forward(*arrays, first, last), threads.shares(len(flat), least=64))
         ctx.save_for_backward(x, factors)
         return made
@@ -54,4 +55,4 @@ class _Compiled(torch.autograd.Function):
         arrays = (x.detach().view(above.shape), factors, above, made.view(above.shape))
         fixed = [array.numpy() for array in arrays]
         threads.run(lambda first, last: loops.backward(*fixed, first, last), threads.shares(len(above), least=64))
-        return made
+        return made, None

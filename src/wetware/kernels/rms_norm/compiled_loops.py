@@ -7,20 +7,18 @@ import numpy as np
 from wetware.kernels.compiled.jit import jit
 from wetware.kernels.compiled.products import dot
 
-EPSILON = np.float32(np.finfo(np.float32).eps)
+
+@jit
+def factor_of(row, floor):
+    """``1 / sqrt(mean(x^2) + floor)``."""
+    return np.float32(1.0) / np.sqrt(dot(row, row) / np.float32(row.shape[0]) + floor)
 
 
 @jit
-def factor_of(row):
-    """``1 / sqrt(mean(x^2) + eps)``."""
-    return np.float32(1.0) / np.sqrt(dot(row, row) / np.float32(row.shape[0]) + EPSILON)
-
-
-@jit
-def forward(x, made, factors, first, last):
+def forward(x, made, factors, floor, first, last):
     """Rows ``first`` to ``last`` of x [R, N]; ``factors`` [R] are kept for the way back."""
     for index in range(first, last):
-        row, out, factor = x[index], made[index], factor_of(x[index])
+        row, out, factor = x[index], made[index], factor_of(x[index], floor)
         factors[index] = factor
         for n in range(row.shape[0]):
             out[n] = row[n] * factor
