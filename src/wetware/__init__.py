@@ -102,6 +102,7 @@ _HOMES = {
         "load",
         "save",
     ),
+    "wetware.traits": ("BigramBias", "DepthwiseConvolution", "Engram", "MultiTokenPrediction"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = (
