@@ -103,7 +103,10 @@ _HOMES = {
         "save",
     ),
     "wetware.traits": (
+        "BigramBias",
         "DeepSupervision",
+        "DepthwiseConvolution",
+        "Engram",
         "FixedRetention",
         "HierarchicalRefinement",
         "JEPA",
@@ -111,6 +114,7 @@ _HOMES = {
         "LearnedRetention",
         "LoadBalance",
         "MixtureOfExperts",
+        "MultiTokenPrediction",
         "ProgramSemantics",
         "RealKeys",
         "SpikingAttention",

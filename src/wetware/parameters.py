@@ -52,9 +52,9 @@ def _drawn(data: Tensor, requires_grad: bool, draw: Draw, role: str) -> Drawn:
     return made
 
 
-def constant(*shape: int, draw: Draw) -> Tensor:
+def constant(*shape: int, draw: Draw, dtype: torch.dtype | None = None) -> Tensor:
     """A tensor for ``register_buffer`` that :func:`initialize` will fill by ``draw``: fixed, but saved with the model."""
-    made = torch.empty(*shape)
+    made = torch.empty(*shape, dtype=dtype)
     made.draw = draw  # ty: ignore[missing-attribute]
     return made
 

@@ -6,21 +6,22 @@ import argparse
 import sys
 
 from wetware.commands.common import device, load_with_tokenizer, sampling
-from wetware.models.generation import stream
+from wetware.models.engines import DraftingEngine
+from wetware.models.generation import Session, write_on
 
 
 def run(arguments: argparse.Namespace) -> int:
     model, tokenizer = load_with_tokenizer(arguments.run, device(arguments))
-    options = {
-        "tokens": arguments.tokens,
-        "sampling": sampling(arguments),
-        "seed": arguments.seed,
-        "weights": arguments.weights,
-    }
+    choose = sampling(arguments)
+    session = Session(model, choose, arguments.seed, weights=arguments.weights, draft=arguments.draft)
     sys.stdout.write(arguments.prompt)
     sys.stdout.flush()
-    for piece in stream(model, tokenizer, arguments.prompt, **options):
+    for piece in write_on(session, tokenizer, arguments.prompt, arguments.tokens):
         sys.stdout.write(piece)
         sys.stdout.flush()
     sys.stdout.write("\n")
+    engine = session.engine
+    if isinstance(engine, DraftingEngine) and engine.drafted:
+        share = engine.accepted / engine.drafted
+        print(f"drafts: {engine.accepted} of {engine.drafted} right ({share:.0%})", file=sys.stderr)
     return 0

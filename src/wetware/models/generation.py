@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wetware.config import ConfigError
 from wetware.models.dice import Dice
-from wetware.models.engines import Engine, engines
+from wetware.models.engines import DraftingEngine, Engine, drafting, engines
 from wetware.models.language_model import LanguageModel
 from wetware.models.sampling import Sampling
 from wetware.state import State
@@ -26,6 +27,8 @@ class Session:
         batch: how many texts.
         weights: how matrices are kept: ``float32``, or ``bfloat16`` or ``int8``, which are faster and change the model.
         chunk: longest piece of a prompt that is read at once, so that memory does not grow with it.
+        draft: let the model guess the token after the next, which saves passes and changes no token. Raises ConfigError when
+            it has not learned to, or for more than one text.
     """
 
     def __init__(
@@ -37,10 +40,13 @@ class Session:
         batch: int = 1,
         weights: str = "float32",
         chunk: int = 512,
+        draft: bool = False,
     ) -> None:
         self.sampling, self.chunk = sampling, chunk
         self.dice = Dice(seed)
-        self.engine: Engine = engines(model, batch, weights)
+        if draft and (reason := drafting.refuses(model, batch)):
+            raise ConfigError(f"no drafts: {reason}")
+        self.engine: Engine = (DraftingEngine if draft else engines)(model, batch, weights)
         self.seen = torch.zeros(batch, model.vocab_size, dtype=torch.bool, device=next(model.parameters()).device)
         self.started = False
 
@@ -95,7 +101,11 @@ def stream(
     weights: str = "float32",
 ) -> Iterator[str]:
     """The continuation of ``prompt``, in pieces of whole characters as they come; ends at a document's end."""
-    session = Session(model, sampling or Sampling(), seed, weights=weights)
+    return write_on(Session(model, sampling or Sampling(), seed, weights=weights), tokenizer, prompt, tokens)
+
+
+def write_on(session: Session, tokenizer: Any, prompt: str, tokens: int) -> Iterator[str]:
+    """:func:`stream` in a session that has read nothing yet."""
     session.read([tokenizer.boundary, *tokenizer.encode(prompt)])
     decoder = tokenizer.decoder()
     for token in session.write(tokens, stop=tokenizer.boundary, block=8):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, final
@@ -29,6 +29,17 @@ class Output(NamedTuple):
     state: State
     activity: tuple[Activity, ...] = ()
     losses: Mapping[str, Tensor] = MappingProxyType({})
+
+
+class Drafter(NamedTuple):
+    """How a model guesses one token further than its logits tell.
+
+    read: like ``forward``, from (tokens [B, T], state) to the output and hidden vectors [B, T, D]. guess: from the hidden
+    vector [B, D] that foretold a token and that token [B] to logits [B, V] of what follows it, before it is read.
+    """
+
+    read: Callable[[Tensor, State], tuple[Output, Tensor]]
+    guess: Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +113,10 @@ class LanguageModel(nn.Module):
 
     def stress_source(self) -> StressSource | None:
         """Where the stress of this model comes from in training, or None when nothing reads it."""
+        return None
+
+    def drafter(self) -> Drafter | None:
+        """What drafts for this model (:class:`wetware.models.engines.DraftingEngine`), or None when no part has learned to."""
         return None
 
     def parameter_count(self) -> int:

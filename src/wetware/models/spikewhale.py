@@ -15,13 +15,14 @@ from wetware.kernels import rms_norm, spike_linear
 from wetware.layers import LeakyReadout, Linear, Recurrence
 from wetware.layers.spike_encoder import DEVIATION
 from wetware.models.calibration import scale_until
-from wetware.models.language_model import LanguageModel, ModelConfig, Output, checked_tokens, keep_mask
+from wetware.models.language_model import Drafter, LanguageModel, ModelConfig, Output, checked_tokens, keep_mask
 from wetware.modulation import NEUTRAL, GeneProgram, ModulatorConfig, Signals, StressSource
 from wetware.neurons import LIF, Activity, DetachedReset, NeuronConfig, NeuronParams, UniformDecay
 from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import EMBEDDING, NEURON, filled, normal, parameter
 from wetware.state import State
 from wetware.traits import Context, Place, Site, Trait, TraitConfig
+from wetware.traits.multi_token import TokenPredictor
 
 NEURONS = LIF(
     decay=UniformDecay(value=0.9),
@@ -174,6 +175,10 @@ class SpikeWhaleModel(LanguageModel, Counted):
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def forward(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> Output:
+        return self.read(tokens, state, signals=signals)[0]
+
+    def read(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> tuple[Output, Tensor]:
+        """What ``forward`` gives, and the vectors z [B, T, embedding] that the logits are made of."""
         tokens = checked_tokens(tokens, self.vocab_size)
         state = self.init_state(len(tokens)) if state is None else state
         keep = keep_mask(tokens, self.config.boundary, self.table)
@@ -198,7 +203,17 @@ class SpikeWhaleModel(LanguageModel, Counted):
         if self.config.firing_floor:
             losses["firing"] = self.config.firing_floor.loss(tuple(activity))
         state = SpikeWhaleState(tuple(layers), readout, self._trait_states(**remembered))
-        return Output(self.logits(z), state, tuple(activity), losses)
+        return Output(self.logits(z), state, tuple(activity), losses), z
+
+    def drafter(self) -> Drafter | None:
+        predictor = next((trait for trait in self.traits.values() if isinstance(trait, TokenPredictor)), None)
+        if predictor is None:
+            return None
+
+        def guess(hidden: Tensor, token: Tensor) -> Tensor:
+            return predictor.draft(hidden, token, Context(token[:, None], None, self.table, self.logits))
+
+        return Drafter(self.read, guess)
 
     def _through(
         self, site: Site, hidden: Tensor, context: Context, states: dict[str, State], losses: dict[str, Tensor]

@@ -1,8 +1,11 @@
 """Traits: optional parts at the continuous points of a spiking model, one a file, each neutral at its start."""
 
+from wetware.traits.bigram_bias import BigramBias
+from wetware.traits.engram import DepthwiseConvolution, Engram
 from wetware.traits.jepa import JEPA, VarianceHinge
 from wetware.traits.kuramoto import Kuramoto, order_parameter
 from wetware.traits.moe import LoadBalance, MixtureOfExperts
+from wetware.traits.multi_token import MultiTokenPrediction
 from wetware.traits.program_semantics import ProgramSemantics
 from wetware.traits.refinement import DeepSupervision, HierarchicalRefinement
 from wetware.traits.spiking_attention import FixedRetention, LearnedRetention, RealKeys, SpikingAttention, SpikingKeys
@@ -10,14 +13,18 @@ from wetware.traits.trait import Context, Passed, Place, Site, Trait, TraitConfi
 
 __all__ = [
     "JEPA",
+    "BigramBias",
     "Context",
     "DeepSupervision",
+    "DepthwiseConvolution",
+    "Engram",
     "FixedRetention",
     "HierarchicalRefinement",
     "Kuramoto",
     "LearnedRetention",
     "LoadBalance",
     "MixtureOfExperts",
+    "MultiTokenPrediction",
     "Passed",
     "Place",
     "ProgramSemantics",
