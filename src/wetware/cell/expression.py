@@ -219,7 +219,7 @@ def prepare(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Split(Config):
+class TargetSplit(Config):
     """Which targets are learnt from, which stop the training, which are only tested; by gene, never by cell.
 
     A target's part follows from a hash of (seed, its name) alone, so it is the same in every file that has it. ``validation``
@@ -232,7 +232,7 @@ class Split(Config):
 
     def check(self) -> None:
         if self.validation + self.test >= 1.0:
-            raise ConfigError(f"Split leaves nothing to train on: validation {self.validation} + test {self.test}")
+            raise ConfigError(f"TargetSplit leaves nothing to train on: validation {self.validation} + test {self.test}")
 
     def part(self, target: str) -> str:
         """``train``, ``validation`` or ``test``."""
