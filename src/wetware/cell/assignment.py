@@ -25,8 +25,8 @@ CLIP = 3.0  # deviations
 
 
 class Effects(NamedTuple):
-    """Predicted changes of program scores by knock-downs. genes: n names. programs: K names. scores: [n, K]. source: ``real`` or
-    ``synthetic``, of the screen that the cell model learnt from."""
+    """Predicted changes of program scores by knock-downs. genes: n names. programs: K names. scores: [n, K]. source: ``real``
+    or ``synthetic``, of the screen that the cell model learnt from."""
 
     genes: tuple[str, ...]
     programs: tuple[str, ...]
@@ -37,8 +37,8 @@ class Effects(NamedTuple):
 class ProgramMatrix(NamedTuple):
     """What the programs say of each neuron.
 
-    matrix: P [neurons, draws * K] float32; column ``draw * K + program``, mean 0 and deviation 1 over neurons before clipping to
-    [-3, 3]. programs: K names. genes: each draw's gene of every neuron. source: ``real`` or ``synthetic``.
+    matrix: P [neurons, draws * K] float32; column ``draw * K + program``, mean 0 and deviation 1 over neurons before clipping
+    to [-3, 3]. programs: K names. genes: each draw's gene of every neuron. source: ``real`` or ``synthetic``.
     """
 
     matrix: Tensor
@@ -78,12 +78,14 @@ def standardised(values: Tensor, clip: float = CLIP) -> Tensor:
 def program_matrix(size: int, draws: int = 3, seed: int = 0, effects: Effects | None = None) -> ProgramMatrix:
     """The matrix P for ``size`` neurons; ``effects`` of a trained cell, or those that come with wetware, which are synthetic.
 
-    Raises ConfigError for fewer than 2 neurons or no draw.
+    Raises ConfigError for fewer than 2 neurons or no draw, DataError for effects that are the same for every gene.
     """
     for name, value, low in (("size", size, 2), ("draws", draws, 1)):
         if value < low:
             raise ConfigError(f"program matrix: {name} = {value}: allowed {low} or more")
     effects = effects or packaged_effects()
+    if len(effects.genes) < 2 or bool((effects.scores == effects.scores[0]).all()):
+        raise DataError("the cell model predicts the same for every gene: nothing in it tells neurons apart")
     places = assign(len(effects.genes), size, draws, seed)
     matrix = standardised(torch.cat([effects.scores[row] for row in places], 1))
     genes = tuple(tuple(effects.genes[place] for place in row.tolist()) for row in places)

@@ -61,9 +61,9 @@ def save_embeddings(embeddings: GeneEmbeddings, path: str | Path) -> None:
     _check_ending(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.partial.npz"
-    arrays = {"genes": np.array(embeddings.genes), "source": np.array(embeddings.source)}
+    genes, source = np.array(embeddings.genes), np.array(embeddings.source)
     try:
-        np.savez(partial, embeddings=embeddings.vectors.numpy(), **arrays)
+        np.savez(partial, embeddings=embeddings.vectors.numpy(), genes=genes, source=source)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)

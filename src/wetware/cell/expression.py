@@ -198,7 +198,7 @@ def changes(bulk: Pseudobulk, genes: Sequence[str], control: str, source: str, s
 def prepare(
     screen: Screen, config: Preparation, genes: Sequence[str] | None = None, progress: Progress = quiet
 ) -> Expression:
-    """Changes of expression in a screen. genes: those of a model that is to be scored, instead of choosing; all must be there."""
+    """Changes of expression in a screen. genes: those of a model that is to be scored, instead of choosing; all are needed."""
     if genes is None:
         moments = gene_moments(screen, config, lambda share, text: progress(share / 2, text))
         programs = {place for group in members(screen.genes) for place in group}
@@ -208,7 +208,9 @@ def prepare(
         place = {gene: index for index, gene in enumerate(screen.genes)}
         missing = [gene for gene in genes if gene not in place]
         if missing:
-            raise DataError(f"the data has not {len(missing)} of the model's {len(genes)} genes, {missing[0]!r} for one")
+            raise DataError(
+                f"the data has not {len(missing)} of the model's {len(genes)} genes, {missing[0]!r} for one"
+            )
         chosen, second = [place[gene] for gene in genes], progress
     bulk = pseudobulk(screen, chosen, config, second)
     names = [screen.genes[index] for index in chosen]
@@ -232,7 +234,9 @@ class TargetSplit(Config):
 
     def check(self) -> None:
         if self.validation + self.test >= 1.0:
-            raise ConfigError(f"TargetSplit leaves nothing to train on: validation {self.validation} + test {self.test}")
+            raise ConfigError(
+                f"TargetSplit leaves nothing to train on: validation {self.validation} + test {self.test}"
+            )
 
     def part(self, target: str) -> str:
         """``train``, ``validation`` or ``test``."""

@@ -25,6 +25,7 @@ def write_tensors(path: str | Path, tensors: Mapping[str, Tensor], metadata: Map
     try:
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
         save_file(plain, partial, metadata=dict(metadata or {}))
+        partial.chmod(0o644)
         sync(partial)
         os.replace(partial, path)
     finally:

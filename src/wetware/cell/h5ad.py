@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ class H5AD(ScreenConfig):
     """A screen in a file: cells in rows, raw counts.
 
     target, batch: columns of ``obs`` that hold each cell's target gene and batch; no ``batch``: all cells are one. control: the
-    target of cells that were not perturbed. gene: a column of ``var`` that holds gene symbols, instead of the index. layer: where
-    the counts are, ``X`` by default, ``raw``, or the name of a layer. Defaults are those of the Virtual Cell Challenge's files.
+    target of cells that were not perturbed. gene: a column of ``var`` that holds gene symbols, instead of the index. layer:
+    where the counts are, ``X`` by default, ``raw``, or a layer's name. Defaults are as in the Virtual Cell Challenge's files.
     """
 
     path: str
@@ -66,7 +66,7 @@ class FileScreen(Screen):
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[Any]:
+def _opened(path: str) -> Generator[Any]:
     try:
         import anndata  # noqa: F401 - _table and _matrix need it
         import h5py
@@ -138,9 +138,9 @@ def write_h5ad(screen: Screen, path: str | Path, block: int = 4096) -> None:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     labels = {"target_gene": _categories(screen.targets), "batch": _categories(screen.batches)}
-    obs = pandas.DataFrame(labels, index=[f"cell{index}" for index in range(screen.cells)])
+    obs = pandas.DataFrame(labels, index=pandas.Index([f"cell{index}" for index in range(screen.cells)]))
     counts = sparse.vstack([counts.astype(np.float32) for _, counts in screen.blocks(block)], format="csr")
-    whole = anndata.AnnData(X=counts, obs=obs, var=pandas.DataFrame(index=list(screen.genes)))
+    whole = anndata.AnnData(X=counts, obs=obs, var=pandas.DataFrame(index=pandas.Index(list(screen.genes))))
     whole.uns[SOURCE] = screen.source
     partial = path.parent / f".{path.name}.{uuid.uuid4().hex[:8]}.partial"
     try:

@@ -57,7 +57,7 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float | None:
 
 
 def permutation_p(x: np.ndarray, y: np.ndarray, permutations: int = 9999, seed: int = 0) -> float | None:
-    """The share of permutations of ``x`` whose correlation with ``y`` is at least the observed, that one counted (Fisher, 1935)."""
+    """Share of permutations of ``x`` that correlate with ``y`` at least as it does, the observed one counted (Fisher, 1935)."""
     observed = pearson(x, y)
     if observed is None:
         return None
@@ -89,8 +89,8 @@ def compare(
 ) -> HeldOut:
     """Measure ``predicted`` changes [P, G] of the held-out targets of ``truth``.
 
-    mean: the training targets' mean change [G]. mean_scores: the mean of their scores [K], own targets left out. matrix: A [K, G].
-    Raises DataError when there is no target.
+    mean: the training targets' mean change [G]. mean_scores: the mean of their scores [K], own targets left out. matrix: A
+    [K, G]. Raises DataError when there is no target.
     """
     if not truth.targets:
         raise DataError("no held-out target: every target in the data was trained on, or stopped the training")
@@ -111,9 +111,7 @@ def compare(
     return HeldOut(fits, error, len(truth.targets), missing, truth.source)
 
 
-def _program(
-    name: str, genes: int, true: np.ndarray, guesses: dict[str, np.ndarray], permutations: int
-) -> ProgramFit:
+def _program(name: str, genes: int, true: np.ndarray, guesses: dict[str, np.ndarray], permutations: int) -> ProgramFit:
     spread = float(((true - true.mean()) ** 2).mean())
     squares = {kind: float(((guess - true) ** 2).mean()) for kind, guess in guesses.items()}
     r = pearson(guesses["model"], true)

@@ -71,7 +71,8 @@ class Fitting(Config):
     """How the cell model is trained: AdamW (Loshchilov and Hutter, 2019) on all training targets at once.
 
     program_weight: weight of a gene of any program in the error of expression, 1 for others. score_weight: of the error of
-    program scores, beside the error of expression. patience: steps without a better validation loss before stopping.
+    program scores, beside the error of expression. patience: steps without a better validation loss before stopping, and going
+    back to the best; None trains all ``steps`` and keeps the last.
     """
 
     rate: float = number(1e-3, 0.0, 10.0)
@@ -79,7 +80,7 @@ class Fitting(Config):
     program_weight: float = number(5.0, 0.0, 1e4)
     score_weight: float = number(1.0, 0.0, 1e4)
     steps: int = number(1000, 0, 1_000_000)
-    patience: int = number(100, 1, 1_000_000)
+    patience: int | None = number(100, 1, 1_000_000)
 
 
 class Loss(NamedTuple):
@@ -125,7 +126,8 @@ def loss_for(config: Fitting, train: Expression, matrix: Tensor) -> Loss:
 
 
 class Fitted(NamedTuple):
-    """A trained network; the validation loss by step, and the step that was kept (0: nothing was better than no change)."""
+    """A trained network; the validation loss by step, and the step that was kept (0: nothing was better
+    than no change)."""
 
     network: DeltaNetwork
     history: tuple[float, ...]
@@ -165,11 +167,13 @@ def fit(
         if history[step] < history[best]:
             best, kept = step, copy.deepcopy(network.state_dict())
         progress(step / max(config.steps, 1), f"step {step}  validation {history[step]:.4f}  best {history[best]:.4f}")
-        if step == config.steps or step - best >= config.patience:
+        if step == config.steps or (config.patience is not None and step - best >= config.patience):
             break
         optimizer.zero_grad(set_to_none=True)
         loss(network(inputs, _keep(inputs, shape.dropout, dice)), train).backward()
         optimizer.step()
+    if config.patience is None:
+        best, kept = len(history) - 1, network.state_dict()
     network.load_state_dict(kept)
     progress(1.0, f"kept step {best}")
     return Fitted(network.eval(), tuple(history), best)

@@ -34,8 +34,8 @@ class GeneProgram(NamedTuple):
 
 
 def parse_program(text: str) -> GeneProgram:
-    """Read a program: comment lines at the top with its name, ``meaning:`` and ``source:``, then genes and more comments. Raises
-    DataError for a gene that is listed twice and for an empty list."""
+    """Read a program: comment lines at the top with its name, ``meaning:`` and ``source:``, then genes and more comments.
+    Raises DataError for a gene that is listed twice and for an empty list."""
     header = itertools.takewhile(lambda line: line.startswith("#"), text.splitlines())
     lines = [line[1:].strip() for line in header]
     name, about, key = (lines or [""])[0], {"meaning": "", "source": ""}, ""
@@ -104,7 +104,9 @@ def score_matrix(
     found = members(genes, of)
     if not any(found):
         examples = ", ".join(genes[:3])
-        raise DataError(f"no gene of any program is among {len(genes)} genes ({examples}, ...): HGNC symbols are needed")
+        raise DataError(
+            f"no gene of any program is among {len(genes)} genes ({examples}, ...): HGNC symbols are needed"
+        )
     matrix = torch.zeros(len(of), len(genes), dtype=torch.float64)
     for row, places in zip(matrix, found, strict=True):
         if places:
@@ -136,7 +138,7 @@ def _control_set(
 
 
 def program_scores(delta: Tensor, matrix: Tensor, own: Tensor | None = None) -> Tensor:
-    """Changes of program scores ``A delta`` [perturbations, programs] of changes of expression ``delta`` [perturbations, genes].
+    """Changes of program scores ``A delta`` [perturbations, programs] for changes of expression [perturbations, genes].
 
     own: the place of each perturbation's own target among the genes, -1 where it is not there; that entry is left out, because
     that a knocked-down gene goes down says nothing about the cell.

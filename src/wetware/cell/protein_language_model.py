@@ -23,7 +23,9 @@ ESM2 = "facebook/esm2_t33_650M_UR50D"
 WINDOW = 1022  # residues; ESM2 saw no more at a time
 HUMAN = "9606"
 
-Embedder = Callable[[str], Tensor]  # residues (at most a window) -> last hidden layer [residues + 2, E], marks at both ends
+Embedder = Callable[
+    [str], Tensor
+]  # residues (at most a window) -> last hidden layer [residues + 2, E], marks at both ends
 Progress = Callable[[float, str], None]
 
 
@@ -39,13 +41,13 @@ def windows(sequence: str, size: int = WINDOW) -> list[str]:
 @torch.inference_mode()
 def embed_sequence(sequence: str, embedder: Embedder, window: int = WINDOW) -> Tensor:
     """The mean vector [E] of all residues of a protein; the marks at a window's ends are left out."""
-    total = 0.0
+    sums = []
     for piece in windows(sequence, window):
         hidden = embedder(piece)
         if len(hidden) != len(piece) + 2:
             raise DataError(f"the protein model gave {len(hidden)} vectors for {len(piece)} residues and two marks")
-        total = total + hidden[1:-1].double().sum(0)
-    return (total / len(sequence)).float()  # ty: ignore[unresolved-attribute]
+        sums.append(hidden[1:-1].double().sum(0))
+    return (torch.stack(sums).sum(0) / len(sequence)).float()
 
 
 def read_fasta(path: str | Path) -> dict[str, str]:
@@ -66,7 +68,9 @@ def read_fasta(path: str | Path) -> dict[str, str]:
         if gene and sequence and (gene not in found or (reviewed and not found[gene][0])):
             found[gene] = (reviewed, sequence)
     if not found:
-        raise DataError(f"{str(path)!r} holds no human protein: expected FASTA, each entry '>GENE' or as UniProt has it")
+        raise DataError(
+            f"{str(path)!r} holds no human protein: expected FASTA, each entry '>GENE' or as UniProt has it"
+        )
     return {gene: sequence for gene, (_, sequence) in found.items()}
 
 
@@ -104,7 +108,7 @@ def esm2(name: str = ESM2, device: torch.device | str = "cpu") -> Embedder:
     """The embedder of an ESM2 model: a folder, or a name on the Hugging Face hub, which is fetched once (2.6 GB for ESM2-650M).
     Raises DataError when transformers is not installed or there is no such model."""
     try:
-        from transformers import AutoTokenizer, EsmModel  # ty: ignore[unresolved-import]
+        from transformers import AutoTokenizer, EsmModel  # ty: ignore[import-not-found]
     except ImportError:
         raise DataError("protein embeddings need transformers: pip install 'wetware[esm]'") from None
     try:

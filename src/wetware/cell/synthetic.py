@@ -29,8 +29,8 @@ BOUND = 2.0  # no gene's log expression moves further than this by its regulator
 class SyntheticScreen(ScreenConfig):
     """A random sparse network of genes, knock-downs of some of them, and counts.
 
-    Each gene has a position ``u`` near the centre of its module (a program, or one of four others); it regulates ``edges`` genes,
-    chosen by how strongly its position favours their module, with that sign::
+    Each gene has a position ``u`` near the centre of its module (a program, or one of four others); it regulates ``edges``
+    genes, chosen by how strongly its position favours their module, with that sign::
 
         b[i, k] = u[i] . v[k]                       P(i regulates j in module k) ~ |b[i, k]|,  W[i, j] = sign(b) w / sqrt(edges)
         d[i] = log(knockdown);  three times: d[j] = 2 tanh(sum over i of d[i] W[i, j] / 2), d[i] held
@@ -71,8 +71,8 @@ class SyntheticScreen(ScreenConfig):
 
 
 class Network(NamedTuple):
-    """The truth behind a simulated screen. genes: names. position [genes, 12]. weights: sparse [genes, genes], from regulator to
-    regulated. effects [targets, genes]: changes of log expression. targets: places among the genes."""
+    """The truth behind a simulated screen. genes: names. position [genes, 12]. weights: sparse [genes, genes], from regulator
+    to regulated. effects [targets, genes]: changes of log expression. targets: places among the genes."""
 
     genes: tuple[str, ...]
     position: np.ndarray

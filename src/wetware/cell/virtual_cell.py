@@ -49,15 +49,15 @@ class VirtualCell(Config):
     def build(
         self, embeddings: GeneEmbeddings | None = None, screen: Screen | None = None, progress: Progress = quiet
     ) -> TrainedCell:
-        """Read the screen and train. embeddings: of genes, unless the screen brings its own. screen: one that is open already."""
+        """Read the screen and train. embeddings: of genes, unless the screen brings its own. screen: one that is open."""
         return train(self, screen or self.screen.build(), embeddings, progress)
 
 
 class TrainedCell:
     """A cell model with its surroundings.
 
-    network: the delta MLP. genes: G names. programs: K names. control: [G]. matrix: A [K, G]. embeddings: of every target of the
-    screen. parts: targets of ``train``, ``validation``, ``test``. mean, mean_scores: of the training targets, [G] and [K].
+    network: the delta MLP. genes: G names. programs: K names. control: [G]. matrix: A [K, G]. embeddings: of every target of
+    the screen. parts: targets of ``train``, ``validation``, ``test``. mean, mean_scores: of the training targets, [G] and [K].
     source: of the screen. history: validation loss by step, and ``best``, the step that was kept.
     """
 
@@ -107,9 +107,7 @@ class TrainedCell:
         missing = sum((embeddings or self.embeddings).lookup(unseen).missing)
         truth = expression.only(unseen)
         predicted = self.delta(unseen, embeddings) if unseen else expression.delta[:0]
-        return compare(
-            truth, predicted, self.mean, self.mean_scores, self.matrix, self.programs, missing, permutations
-        )
+        return compare(truth, predicted, self.mean, self.mean_scores, self.matrix, self.programs, missing, permutations)
 
 
 def train(
