@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"wetware {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_train, _generate, _chat, _evaluate, _study, _recipes, _mechanisms, _doctor, _demo):
+    for add in (_train, _generate, _chat, _evaluate, _study, _recipes, _mechanisms, _cell, _doctor, _demo):
         add(commands)
     return top
 
@@ -251,6 +251,85 @@ def _recipes(commands) -> None:
 def _mechanisms(commands) -> None:
     command = _command(commands, "mechanisms", "List every part of a recipe's model that can be taken out, and how.")
     command.add_argument("recipe", metavar="RECIPE", help="its name (see: wetware recipes)")
+
+
+def _cell(commands) -> None:
+    more = """\
+examples:
+  wetware cell program --out P.safetensors --size 512           neurons' programs, from effects that come with wetware
+  wetware cell train --data synthetic --out runs/cell           a simulated screen: half a minute
+  wetware cell embed UP000005640_9606.fasta --out esm2.npz      a vector for each human protein
+  wetware cell train --data adata_Training.h5ad --embeddings esm2.npz --out runs/cell
+  wetware cell score runs/cell --data other.h5ad --embeddings esm2.npz
+  wetware cell program runs/cell --out P.safetensors
+
+The virtual cell predicts how expression changes when a gene is knocked down, and so what that does to six gene programs.
+Each neuron is assigned knock-downs, and their effects are its row of the matrix P that can modulate it.
+"""
+    command = _command(commands, "cell", "Gene programs: train a virtual cell, and make the matrix P of it.", more)
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _cell_train(actions)
+    _cell_score(actions)
+    _cell_program(actions)
+    _cell_embed(actions)
+    _cell_simulate(actions)
+
+
+def _cell_data(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--embeddings", metavar="FILE", help="of the genes: .npz or .safetensors")
+    command.add_argument("--target-column", metavar="NAME", help="of obs: each cell's target (default: target_gene)")
+    command.add_argument("--batch-column", metavar="NAME", help="of obs: each cell's batch, or none (default: batch)")
+    command.add_argument("--control", metavar="LABEL", help="target of unperturbed cells (default: non-targeting)")
+    command.add_argument("--gene-column", metavar="NAME", help="of var: gene symbols (default: its index)")
+    command.add_argument("--layer", metavar="NAME", help="where raw counts are: X, raw, or a layer (default: X)")
+    command.add_argument("--threads", type=_threads, metavar="N", help="processor threads")
+
+
+def _cell_train(actions) -> None:
+    command = _command(actions, "train", "Train a cell model on a screen, and measure it on targets it never saw.")
+    command.add_argument("--data", required=True, metavar="FILE", help="a Perturb-seq screen (.h5ad), or: synthetic")
+    command.add_argument("--out", required=True, metavar="DIR", help="where the model goes")
+    command.add_argument("--seed", type=_seed, metavar="S", help="of the first weights and the dropout (default: 0)")
+    _set(command)
+    _cell_data(command)
+
+
+def _cell_score(actions) -> None:
+    command = _command(actions, "score", "Measure a cell model on targets it never saw, beside two baselines.")
+    command.add_argument("model", metavar="MODEL", help="the folder of a trained cell")
+    command.add_argument("--data", metavar="FILE", help="a screen (default: the one it was trained on)")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    _cell_data(command)
+
+
+def _cell_program(actions) -> None:
+    command = _command(actions, "program", "Make the matrix P: what gene programs say of each neuron.")
+    command.add_argument("model", metavar="MODEL", nargs="?", help="a trained cell (default: what comes with wetware)")
+    command.add_argument("--out", metavar="FILE", help="the matrix, as safetensors")
+    command.add_argument("--size", type=_positive, default=512, metavar="N", help="neurons (default: 512)")
+    command.add_argument("--draws", type=_positive, default=3, metavar="N", help="genes for each (default: 3)")
+    command.add_argument("--seed", type=_seed, metavar="S", help="of the assignment (default: 0)")
+    command.add_argument("--effects", metavar="FILE", help="write the effects of every knock-down too")
+
+
+def _cell_embed(actions) -> None:
+    command = _command(actions, "embed", "Embed the proteins of genes with ESM2 (needs the extra 'esm').")
+    command.add_argument("fasta", metavar="FASTA", help="protein sequences, as UniProt has them or named by gene")
+    command.add_argument("--out", required=True, metavar="FILE", help=".npz or .safetensors")
+    command.add_argument(
+        "--model",
+        default="facebook/esm2_t33_650M_UR50D",
+        metavar="NAME",
+        help="a folder, or a name on the Hugging Face hub, fetched once (default: ESM2-650M, 2.6 GB)",
+    )
+    _device(command)
+
+
+def _cell_simulate(actions) -> None:
+    command = _command(actions, "simulate", "Write a simulated screen and its embeddings, labelled synthetic.")
+    command.add_argument("--out", required=True, metavar="FILE", help="a .h5ad file; embeddings go beside it, as .npz")
+    command.add_argument("--seed", type=_seed, metavar="S", help="of everything in it (default: 0)")
+    _set(command)
 
 
 def _doctor(commands) -> None:

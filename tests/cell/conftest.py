@@ -1,0 +1,17 @@
+"""A small simulated screen, made once."""
+
+import pytest
+
+from wetware.cell import SyntheticScreen
+
+SMALL = SyntheticScreen(genes=500, targets=60, cells=8, control_cells=120, depth=2000.0, edges=30, embedding=16)
+
+
+@pytest.fixture(scope="session")
+def small_config():
+    return SMALL
+
+
+@pytest.fixture(scope="session")
+def small_screen():
+    return SMALL.build()
