@@ -86,7 +86,7 @@ class Band(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class Stall(Config):
-    label: ClassVar[str] = "name"
+    label: ClassVar[str | None] = "name"
 
     name: str
     price: float = number(1.0, 0.0)

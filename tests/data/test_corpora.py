@@ -11,7 +11,7 @@ import pytest
 
 from wetware.config import from_dict, kinds
 from wetware.data import Corpus, DataError, HubDataset, Sotu, TextFiles, corpus_from
-from wetware.data.corpora import _bound, _cut
+from wetware.data.corpora import _cut, bound_of
 
 SPLITS = ("train", "validation")
 
@@ -108,7 +108,7 @@ def test_neither_split_of_many_documents_is_empty(tmp_path, held_out):
 
 def test_the_bound_stops_reading_as_soon_as_both_splits_have_a_document():
     ranks = iter([0.5, 0.05, 0.7, 0.9])
-    assert _bound(ranks, 0.1) == 0.1
+    assert bound_of(ranks, 0.1) == 0.1
     assert next(ranks) == 0.7
 
 
