@@ -107,7 +107,7 @@ class Growing(Packed):
         try:
             while job.is_alive():
                 job.join(0.1)
-                if self.progress is not None and job.is_alive() and job.done != (0, 0):
+                if self.progress is not None and job.is_alive():
                     self.progress(*job.done)
         except BaseException:
             self._stop()
@@ -145,6 +145,7 @@ class Growing(Packed):
                 mixer = held[1]
             else:
                 mixer = Mixer(self.mixture.ordered, self.mixture.shares, self.tokenizer, self._start(index))
+            mixer.watch = job.check
             rows = self._rows(mixer)
             about = write_tokens(partial, self.key, rows, self.tokenizer, SHARD_TOKENS, job.tell)
             about["end"] = mixer.place
@@ -209,7 +210,10 @@ class _Job(threading.Thread):
         except BaseException as error:
             self.error = error
 
-    def tell(self, documents: int, source_bytes: int) -> None:
+    def check(self) -> None:
         if self.stopped.is_set():
             raise _Stopped
+
+    def tell(self, documents: int, source_bytes: int) -> None:
+        self.check()
         self.done = (documents, source_bytes)

@@ -11,7 +11,7 @@ which is never further off than the longest document. Which source answers first
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,8 +36,11 @@ def furthest_below(emitted: Sequence[int], shares: Sequence[float]) -> int:
 class Mixer:
     """Rows of tokens, a document each with its boundary first, endlessly: a source that ends begins again.
 
-    ``place`` is where it has come to, as plain data: from there another mixer gives the same rows.
+    ``place`` is where it has come to, as plain data: from there another mixer gives the same rows. ``watch`` is called after
+    each document that is read, and may raise.
     """
+
+    watch: Callable[[], None] | None = None
 
     def __init__(self, parts: Sequence[Part], shares: Sequence[float], tokenizer: Tokenizer, place: Any = None) -> None:
         self.shares = shares
@@ -47,7 +50,8 @@ class Mixer:
         return self
 
     def __next__(self) -> np.ndarray:
-        return self.sources[furthest_below([source.tokens for source in self.sources], self.shares)].draw()
+        index = furthest_below([source.tokens for source in self.sources], self.shares)
+        return self.sources[index].draw(self.watch)
 
     @property
     def place(self) -> dict[str, Any]:
@@ -67,10 +71,10 @@ class _Source:
         self._reader = part.corpus.reader(self._begun)
         self._batch: deque[np.ndarray] = deque()
         for _ in range(place["taken"]):
-            self._next()
+            self._next(None)
 
-    def draw(self) -> np.ndarray:
-        row = self._next()
+    def draw(self, watch: Callable[[], None] | None) -> np.ndarray:
+        row = self._next(watch)
         self.tokens += len(row)
         return row
 
@@ -78,25 +82,25 @@ class _Source:
     def place(self) -> dict[str, Any]:
         return {"reader": self._begun, "taken": self._taken, "tokens": self.tokens, "passes": self.passes}
 
-    def _next(self) -> np.ndarray:
+    def _next(self, watch: Callable[[], None] | None) -> np.ndarray:
         if not self._batch:
-            self._fill()
+            self._fill(watch)
         self._taken += 1
         return self._batch.popleft()
 
-    def _fill(self) -> None:
-        texts = self._read()
+    def _fill(self, watch: Callable[[], None] | None) -> None:
+        texts = self._read(watch)
         if not texts:
             self._reader = self.part.corpus.reader()
             self.passes += 1
-            texts = self._read()
+            texts = self._read(watch)
         if not texts:
             raise DataError(f"{self.part.name!r}, a part of a mixture, has no text to train on")
         boundary = self.tokenizer.boundary
         for tokens in self.tokenizer.encode_batch(texts):
             self._batch.append(np.array([boundary, *tokens], dtype=np.uint32))
 
-    def _read(self) -> list[str]:
+    def _read(self, watch: Callable[[], None] | None) -> list[str]:
         """The next batch of texts, and where it begins; a batch ends where the corpus does."""
         self._begun, self._taken = self._reader.place, 0
         texts: list[str] = []
@@ -104,4 +108,6 @@ class _Source:
         while size < BATCH_CHARACTERS and (text := next(self._reader, None)) is not None:
             texts.append(text)
             size += len(text)
+            if watch is not None:
+                watch()
         return texts

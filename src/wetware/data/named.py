@@ -23,7 +23,9 @@ FINEWEB_FINEMATH = Mixture(
 )
 NAMED: dict[str, Corpus] = {"sotu": Sotu(), "fineweb_finemath": FINEWEB_FINEMATH}
 
+# A share is whatever stands before a star, from the start or a plus sign on, and cannot be of a path or of a hub's name.
 _MIXED = re.compile(r"\s*([^\s*+/:]*)\s*\*(.*)", re.DOTALL)
+_PLUS = re.compile(r"\+(?=[^*+/:]*\*)")
 
 
 def corpus_from(text: str) -> Corpus:
@@ -32,7 +34,7 @@ def corpus_from(text: str) -> Corpus:
 
     A data set of the hub is a mixture of one part: it is streamed. Raises :class:`DataError` with the nearest guess.
     """
-    if _MIXED.fullmatch(text) and not Path(text).expanduser().exists():
+    if (_MIXED.fullmatch(text) or _PLUS.search(text)) and not Path(text).expanduser().exists():
         return _mixture(text)
     corpus = _single(text)
     return Mixture(parts=(Part(name=_plain(text), corpus=corpus),)) if isinstance(corpus, HubDataset) else corpus
@@ -41,7 +43,7 @@ def corpus_from(text: str) -> Corpus:
 def _mixture(text: str) -> Mixture:
     """``SHARE*TEXT+SHARE*TEXT``; a plus sign inside a path is none, unless a number and a star follow it."""
     parts: list[Part] = []
-    for piece in re.split(r"\+(?=[^*+/:]*\*)", text):
+    for piece in _PLUS.split(text):
         match = _MIXED.fullmatch(piece)
         if match is None:
             raise DataError(
