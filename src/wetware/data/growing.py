@@ -143,9 +143,10 @@ class Growing(Packed):
             )  # whatever interrupts it, a mixer in the middle of a block is not kept
             if held is not None and held[0] == index:
                 mixer = held[1]
+                mixer.watch = job.check
             else:
-                mixer = Mixer(self.mixture.ordered, self.mixture.shares, self.tokenizer, self._start(index))
-            mixer.watch = job.check
+                parts, shares = self.mixture.ordered, self.mixture.shares
+                mixer = Mixer(parts, shares, self.tokenizer, self._start(index), job.check)
             rows = self._rows(mixer)
             about = write_tokens(partial, self.key, rows, self.tokenizer, SHARD_TOKENS, job.tell)
             about["end"] = mixer.place

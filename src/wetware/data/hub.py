@@ -104,13 +104,14 @@ class _Rows:
             else:
                 self._failures, self._begun = 0, True
                 self.index += 1
-                self._since += 1
+                if hasattr(self._dataset, "state_dict"):  # microseconds, and a new try need not read anything again
+                    self._state = self._dataset.state_dict()
+                else:
+                    self._since += 1
                 return row
 
     @property
     def place(self) -> Any:
-        if self._rows is not None and hasattr(self._dataset, "state_dict"):
-            self._state, self._since = self._dataset.state_dict(), 0
         return {"state": self._state, "since": self._since, "index": self.index}
 
     def _open(self) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # Encoded at once, for each source: enough to keep every core busy, and all that is held in memory.
 BATCH_CHARACTERS = 2**20
+Watch = Callable[[], None]
 START: dict[str, Any] = {"reader": None, "taken": 0, "tokens": 0, "passes": 0}
 
 
@@ -40,11 +41,16 @@ class Mixer:
     each document that is read, and may raise.
     """
 
-    watch: Callable[[], None] | None = None
-
-    def __init__(self, parts: Sequence[Part], shares: Sequence[float], tokenizer: Tokenizer, place: Any = None) -> None:
-        self.shares = shares
-        self.sources = [_Source(part, tokenizer, place[part.name] if place else START) for part in parts]
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        shares: Sequence[float],
+        tokenizer: Tokenizer,
+        place: Any = None,
+        watch: Watch | None = None,
+    ) -> None:
+        self.shares, self.watch = shares, watch
+        self.sources = [_Source(part, tokenizer, place[part.name] if place else START, watch) for part in parts]
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return self
@@ -64,16 +70,16 @@ class _Source:
     Documents are encoded a batch ahead; the place is the one where the batch began, and how many were taken of it.
     """
 
-    def __init__(self, part: Part, tokenizer: Tokenizer, place: dict[str, Any]) -> None:
+    def __init__(self, part: Part, tokenizer: Tokenizer, place: dict[str, Any], watch: Watch | None) -> None:
         self.part, self.tokenizer = part, tokenizer
         self.tokens, self.passes = int(place["tokens"]), int(place["passes"])
         self._begun, self._taken = place["reader"], 0
         self._reader = part.corpus.reader(self._begun)
         self._batch: deque[np.ndarray] = deque()
         for _ in range(place["taken"]):
-            self._next(None)
+            self._next(watch)
 
-    def draw(self, watch: Callable[[], None] | None) -> np.ndarray:
+    def draw(self, watch: Watch | None) -> np.ndarray:
         row = self._next(watch)
         self.tokens += len(row)
         return row
@@ -82,13 +88,13 @@ class _Source:
     def place(self) -> dict[str, Any]:
         return {"reader": self._begun, "taken": self._taken, "tokens": self.tokens, "passes": self.passes}
 
-    def _next(self, watch: Callable[[], None] | None) -> np.ndarray:
+    def _next(self, watch: Watch | None) -> np.ndarray:
         if not self._batch:
             self._fill(watch)
         self._taken += 1
         return self._batch.popleft()
 
-    def _fill(self, watch: Callable[[], None] | None) -> None:
+    def _fill(self, watch: Watch | None) -> None:
         texts = self._read(watch)
         if not texts:
             self._reader = self.part.corpus.reader()
@@ -100,7 +106,7 @@ class _Source:
         for tokens in self.tokenizer.encode_batch(texts):
             self._batch.append(np.array([boundary, *tokens], dtype=np.uint32))
 
-    def _read(self, watch: Callable[[], None] | None) -> list[str]:
+    def _read(self, watch: Watch | None) -> list[str]:
         """The next batch of texts, and where it begins; a batch ends where the corpus does."""
         self._begun, self._taken = self._reader.place, 0
         texts: list[str] = []
