@@ -85,6 +85,19 @@ class Band(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stall(Config):
+    label: ClassVar[str | None] = "name"
+
+    name: str
+    price: float = number(1.0, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Market(Config):
+    stalls: tuple[Stall, ...] = (Stall(name="tea"), Stall(name="bread", price=2.0))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Festival(Config):
     headliner: Band
     support: Band | None = None
@@ -248,6 +261,25 @@ def test_what_a_range_lets_through_lies_in_it(value):
 def test_two_parts_of_one_kind():
     with pytest.raises(ConfigError, match="Band.players holds two parts of one kind: singer, pianist, singer"):
         Band(players=(Singer(), Pianist(), Singer(pitch=220.0)))
+
+
+def test_two_parts_of_one_kind_that_have_names():
+    market = Market()
+    assert from_dict(json.loads(json.dumps(to_dict(market)))) == market
+    assert mechanisms(market) == ("stalls.tea", "stalls.bread")
+    assert get(market, "stalls.bread.price") == 2.0
+    assert with_(market, "stalls.bread.price", "3").stalls == (Stall(name="tea"), Stall(name="bread", price=3.0))
+    assert ablate(market, "stalls.tea").stalls == (Stall(name="bread", price=2.0),)
+    assert with_(market, "stalls.cake", Stall(name="cake")).stalls == (*market.stalls, Stall(name="cake"))
+    with pytest.raises(ConfigError, match="Market.stalls holds two parts of one name: tea, bread, tea"):
+        Market(stalls=(*market.stalls, Stall(name="tea", price=5.0)))
+    for path, value in (
+        ("stalls.bred.price", 1.0),
+        ("stalls.stall", Stall(name="cake")),
+        ("stalls.pie", Stall(name="cake")),
+    ):
+        with pytest.raises(ConfigError, match=f"unknown field of Market: '{path}'"):
+            with_(market, path, value)
 
 
 def test_beats_may_repeat():

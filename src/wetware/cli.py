@@ -78,7 +78,8 @@ def _data(command: argparse.ArgumentParser, meaning: str) -> None:
     command.add_argument(
         "--data",
         metavar="TEXT",
-        help=f"{meaning}: sotu, a .txt, .jsonl or .parquet file, a folder of them, hf:OWNER/NAME",
+        help=f"{meaning}: sotu, fineweb_finemath, a .txt, .jsonl or .parquet file, a folder of them, hf:OWNER/NAME, "
+        "or a mixture by token share: 0.75*hf:OWNER/NAME+0.25*my_texts/",
     )
 
 
@@ -87,6 +88,8 @@ def _train(commands) -> None:
 examples:
   wetware train real_sam_small --minutes 5
   wetware train gpt_small --data my_texts/ --tokens 2000000 --out runs/mine
+  wetware train gpt --data fineweb_finemath --tokens 200000000         streamed: 75 % FineWeb-Edu, 25 % FineMath
+  wetware train gpt --data "0.9*hf:OWNER/NAME+0.1*my_texts/" --set corpus.block=4000000
   wetware train real_sam_small --set model.depth=2 --set training.optimizer.matrix=0.004
   wetware train real_sam_small --set model.encoder=CurrentEncoder     another part in the same slot
   wetware train real_sam_small --set model.modulators.environment=none   a mechanism taken away

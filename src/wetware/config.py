@@ -45,10 +45,12 @@ def number(default: Any, low: float | None = None, high: float | None = None, *,
 class Config:
     """Base of every config. A subclass is a frozen keyword-only dataclass; its class name is its name in saved files.
 
-    ``neutral`` declares that the part, as it is before training, changes no logit (law L5 holds it to that).
+    ``neutral`` declares that the part, as it is before training, changes no logit (law L5 holds it to that). ``label`` names
+    the field by which an element of a tuple is told from others of its kind; without one, a tuple holds one of each kind.
     """
 
     neutral: ClassVar[bool] = False
+    label: ClassVar[str | None] = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -145,9 +147,10 @@ def _checked(cls: type[Config], field: dataclasses.Field, value: Any) -> Any:
     if isinstance(value, list):
         value = tuple(value)
     if isinstance(value, tuple) and value and all(isinstance(item, Config) for item in value):
-        names = [snake(type(item).__name__) for item in value]
+        names = [element_name(item) for item in value]
         if len(set(names)) < len(names):
-            raise ConfigError(f"{name} holds two parts of one kind: {', '.join(names)}")
+            same = "name" if any(item.label for item in value) else "kind"
+            raise ConfigError(f"{name} holds two parts of one {same}: {', '.join(names)}")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         _check_range(name, value, field.metadata)
     if isinstance(value, int) and not isinstance(value, bool) and int not in options(annotation):
@@ -177,6 +180,11 @@ def snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
+def element_name(item: Config) -> str:
+    """What an element of a tuple is called in paths: by its ``label`` if it has one, else by its kind."""
+    return snake(type(item).__name__) if item.label is None else getattr(item, item.label)
+
+
 def _fields(config: Config) -> dict[str, Any]:
     return {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
 
@@ -191,7 +199,7 @@ def walk(config: Config, prefix: str = "") -> Iterator[tuple[str, Any, Any]]:
         elif isinstance(value, tuple):
             for item in value:
                 if isinstance(item, Config):
-                    inner = f"{path}.{snake(type(item).__name__)}"
+                    inner = f"{path}.{element_name(item)}"
                     yield inner, type(item) | None, item
                     yield from walk(item, f"{inner}.")
 
@@ -210,7 +218,7 @@ def get(config: Config, path: str) -> Any:
     value: Any = config
     for part in path.split("."):
         if isinstance(value, tuple):
-            value = {snake(type(item).__name__): item for item in value}.get(part, _MISSING)
+            value = {element_name(item): item for item in value if isinstance(item, Config)}.get(part, _MISSING)
         elif isinstance(value, Config) and part in _fields(value):
             value = getattr(value, part)
         else:
@@ -256,7 +264,7 @@ def _with(config: Any, parts: list[str], value: Any, root: Config, path: str) ->
 
 def _with_element(items: tuple, annotation: Any, rest: list[str], value: Any, root: Config, path: str) -> tuple:
     base, name = _element_type(annotation), rest[0]
-    names = [snake(type(item).__name__) for item in items]
+    names = [element_name(item) for item in items if isinstance(item, Config)]
     if name in names:
         index = names.index(name)
         if rest[1:]:
@@ -264,8 +272,9 @@ def _with_element(items: tuple, annotation: Any, rest: list[str], value: Any, ro
         else:
             new = parse(base | None, value, path) if isinstance(value, str) else value
         return items[:index] + (() if new is None else (new,)) + items[index + 1 :]
-    fitting = {snake(kind): cls for kind, cls in kinds(base).items()} if is_config_type(base) else {}
-    if name not in fitting or rest[1:]:
+    fitting = {snake(kind) for kind, cls in kinds(base).items() if cls.label is None} if is_config_type(base) else ()
+    labelled = isinstance(value, Config) and value.label is not None and element_name(value) == name
+    if not (name in fitting or labelled) or rest[1:]:
         raise _unknown(root, path)
     new = parse(base | None, value, path) if isinstance(value, str) else value
     return items if new is None else (*items, new)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import types
+from itertools import islice
 
 import pytest
 
 from wetware.config import from_dict, kinds
-from wetware.data import Corpus, DataError, HubDataset, Sotu, TextFiles, corpus_from
-from wetware.data.corpora import _bound, _cut
+from wetware.data import Corpus, DataError, HubDataset, Sotu, TextFiles
+from wetware.data.corpora import _cut, bound_of
 
 SPLITS = ("train", "validation")
 
@@ -108,7 +108,7 @@ def test_neither_split_of_many_documents_is_empty(tmp_path, held_out):
 
 def test_the_bound_stops_reading_as_soon_as_both_splits_have_a_document():
     ranks = iter([0.5, 0.05, 0.7, 0.9])
-    assert _bound(ranks, 0.1) == 0.1
+    assert bound_of(ranks, 0.1) == 0.1
     assert next(ranks) == 0.7
 
 
@@ -203,71 +203,14 @@ def test_fingerprints_follow_content_and_config_but_not_the_place(tmp_path):
     assert Sotu().fingerprint() != Sotu(held_out_digit=3).fingerprint()
 
 
-# -------------------------------------------------------------------------------------------------------------- hub
+# ------------------------------------------------------------------------------------------------------------- readers
 
 
-@pytest.fixture
-def hub(monkeypatch):
-    """A stand-in for the library ``datasets``; what it was asked for is in ``calls``."""
-    module = types.ModuleType("datasets")
-    module.calls = []
-
-    def load_dataset(path, name=None, *, split, revision=None, streaming):
-        module.calls.append((path, name, split, revision, streaming))
-        if path == "no/where":
-            raise FileNotFoundError("Dataset 'no/where' doesn't exist on the Hub")
-        return iter([{"text": text, "id": index} for index, text in enumerate(letters(300))])
-
-    module.load_dataset = load_dataset
-    monkeypatch.setitem(sys.modules, "datasets", module)
-    return module
-
-
-def test_hub_data_sets_are_streamed_and_split_by_content(hub):
-    corpus = HubDataset(name="some/one", subset="en", limit=200, held_out=0.1)
-    train, validation = both(corpus)
-    assert sorted(train + validation) == sorted(letters(200))
-    assert 8 <= len(validation) <= 35
-    assert set(hub.calls) == {("some/one", "en", "train", None, True)}
-    assert corpus.fingerprint() != HubDataset(name="some/one", limit=200, held_out=0.1).fingerprint()
-
-
-def test_hub_errors(hub, monkeypatch):
-    with pytest.raises(DataError, match="hf:some/one, row 0: no column 'texts'; did you mean 'text'"):
-        list(HubDataset(name="some/one", column="texts").documents("train"))
-    with pytest.raises(DataError, match="cannot stream hf:no/where: FileNotFoundError"):
-        list(HubDataset(name="no/where").documents("train"))
-    monkeypatch.setitem(sys.modules, "datasets", None)
-    with pytest.raises(DataError, match=r"pip install 'wetware\[hf\]'"):
-        list(HubDataset(name="some/one").documents("train"))
-
-
-# ------------------------------------------------------------------------------------------------------- command line
-
-
-def test_what_the_command_line_names(tmp_path):
-    (tmp_path / "tale.txt").write_text("text")
-    assert corpus_from("sotu") == Sotu()
-    assert corpus_from("hf:roneneldan/TinyStories") == HubDataset(name="roneneldan/TinyStories")
-    assert corpus_from("hf:a/b:sample-10BT") == HubDataset(name="a/b", subset="sample-10BT")
-    assert corpus_from(str(tmp_path)) == TextFiles(path=str(tmp_path))
-    assert corpus_from(str(tmp_path / "tale.txt")) == TextFiles(path=str(tmp_path / "tale.txt"))
-
-
-@pytest.mark.parametrize("name", ["stou", "sotuu"])
-def test_a_misspelt_corpus(name):
-    with pytest.raises(DataError, match="did you mean 'sotu'"):
-        corpus_from(name)
-
-
-def test_names_that_are_no_corpus(tmp_path):
-    (tmp_path / "tale.txt").write_text("text")
-    with pytest.raises(DataError, match=r"did you mean '.*tale.txt'"):
-        corpus_from(str(tmp_path / "tail.txt"))
-    with pytest.raises(DataError, match="expected hf:OWNER/NAME"):
-        corpus_from("hf:TinyStories")
-    with pytest.raises(DataError, match="no data ''"):
-        corpus_from("")
-    (tmp_path / "a.csv").write_text("text")
-    with pytest.raises(DataError, match=r"'.csv' is not one of"):
-        corpus_from(str(tmp_path / "a.csv"))
+@pytest.mark.parametrize("read", [0, 1, 57, 10_000])
+def test_a_reader_goes_on_where_another_one_was(tmp_path, read):
+    write_jsonl(tmp_path / "a.jsonl", letters(100))
+    corpus = TextFiles(path=str(tmp_path / "a.jsonl"))
+    whole, first = list(corpus.documents("train")), corpus.reader()
+    assert list(islice(first, read)) == whole[:read]
+    place = json.loads(json.dumps(first.place))
+    assert list(corpus.reader(place)) == list(first) == whole[read:]

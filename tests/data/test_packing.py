@@ -88,7 +88,7 @@ def test_the_second_time_is_from_the_cache(tmp_path, monkeypatch):
     seen = []
     first = pack(Listed(), TOKENIZER, "train", tmp_path, progress=lambda *done: seen.append(done))
     assert seen[-1] == (4, first.source_bytes)
-    monkeypatch.setattr(packing_module, "_write_tokens", None)
+    monkeypatch.setattr(packing_module, "write_tokens", None)
     assert pack(Listed(), TOKENIZER, "train", tmp_path).key == first.key
 
 

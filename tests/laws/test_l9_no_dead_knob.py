@@ -19,7 +19,9 @@ from wetware.data import (
     Copying,
     Corpus,
     HubDataset,
+    Mixture,
     Needle,
+    Part,
     Sotu,
     TextFiles,
     TokenizerConfig,
@@ -269,6 +271,8 @@ def corpus_cases(folder):
     yield from ((hub, "name", "some/other"), (hub, "subset", "small"), (hub, "split", "test"), (hub, "column", "other"))
     yield from ((hub, "held_out", 0.5), (hub, "limit", 7), (hub, "revision", "v2"))
     yield (Sotu(), "held_out_digit", 3)
+    mixture = Mixture(parts=(Part(name="here", corpus=local), Part(name="there", corpus=TextFiles(path=there))))
+    yield from ((mixture, "parts", mixture.parts[:1]), (mixture, "held_out_documents", 1))
     few = {"count": 60, "held_out": 20}
     recall, binding, copying = AssociativeRecall(**few), VariableBinding(**few), Copying(**few)
     needle = Needle(**few, shortest=16, longest=40)
@@ -279,6 +283,10 @@ def corpus_cases(folder):
     yield from ((binding, "distractors", 1.0), (binding, "chained", 0.5), (binding, "values", 3), (recall, "values", 3))
     yield from ((copying, "shortest", 3), (copying, "longest", 20), (copying, "symbols", 4), (copying, "gap", 5))
     yield from ((needle, "shortest", 20), (needle, "longest", 50), (needle, "needles", 2), (needle, "values", 3))
+
+
+# Of what is packed in blocks while it is read; tests/training/test_streaming.py moves them.
+OF_BLOCKS = {(Mixture, "block"), (Mixture, "keep")}
 
 
 def fake_hub(monkeypatch):
@@ -299,7 +307,15 @@ def test_every_field_of_a_corpus_changes_what_is_read(tmp_path, monkeypatch):
         assert before[0] != after[0], f"{type(corpus).__name__}.{name} changes nothing that is read"
         assert before[1] != after[1], f"{type(corpus).__name__}.{name} would find the old text in the cache"
         seen.add((type(corpus), name))
-    assert seen == {(kind, field.name) for kind in registered(Corpus).values() for field in fields(kind)}
+    assert seen | OF_BLOCKS == {(kind, field.name) for kind in registered(Corpus).values() for field in fields(kind)}
+
+
+def test_every_field_of_a_part_changes_what_is_read(tmp_path):
+    here, there = (Part(name=name, corpus=TextFiles(path=files(tmp_path, name))) for name in ("here", "there"))
+    before = read_by(Mixture(parts=(here, there)))
+    for name, value in (("name", "zero"), ("corpus", Sotu()), ("share", 3.0)):
+        after = read_by(Mixture(parts=(replace(here, **{name: value}), there)))
+        assert before[0] != after[0] and before[1] != after[1], name
 
 
 TOKENIZERS = {("BPE", "vocab_size"): (260, 300), ("Characters", "limit"): (1, 3)}

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from wetware.commands.common import count
 from wetware.commands.console import Console
-from wetware.config import ablate, get, kinds, mechanisms, options, snake, walk
+from wetware.config import Config, ablate, element_name, get, kinds, mechanisms, options, walk
 from wetware.models import ModelConfig
 from wetware.recipes import recipe
 
@@ -48,10 +48,11 @@ def run(arguments: argparse.Namespace) -> int:
 def _slots(model: ModelConfig):
     """``(path, value, names of the other parts that fit)`` of every slot of the model."""
     elements = {
-        f"{path}.{snake(type(item).__name__)}"
+        f"{path}.{element_name(item)}"
         for path, _, value in walk(model)
         if isinstance(value, tuple)
         for item in value
+        if isinstance(item, Config)
     }
     for path, annotation, value in walk(model):
         bases = [option for option in options(annotation) if isinstance(option, type) and hasattr(option, "build")]

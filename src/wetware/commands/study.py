@@ -95,8 +95,8 @@ def _study(arguments: argparse.Namespace) -> int:
 def asked(arguments: argparse.Namespace) -> Study:
     """The study of that name with what the command line says otherwise."""
     study = study_of(arguments.recipe)
-    base = configure(study.run, arguments.settings)
-    study = replace(study, run=base if arguments.data is None else replace(base, corpus=corpus_from(arguments.data)))
+    base = study.run if arguments.data is None else replace(study.run, corpus=corpus_from(arguments.data))
+    study = replace(study, run=configure(base, arguments.settings))
     changes = []
     for control in arguments.control:
         settings = []

@@ -12,7 +12,7 @@ import torch
 from wetware.commands.common import count, device, note_speed
 from wetware.commands.progress import reporter
 from wetware.config import ConfigError, with_
-from wetware.data import corpus_from
+from wetware.data import Growing, corpus_from
 from wetware.recipes import recipe
 from wetware.training import Minutes, Reporter, Run, Steps, Tokens, Trainer
 from wetware.training.memory import keep_buffers
@@ -55,9 +55,10 @@ def _run(arguments: argparse.Namespace, report: Reporter) -> int:
     keep_buffers()
     note_speed(where, report.message)
     folder = Path(arguments.out or Path("runs") / arguments.recipe)
-    started = configure(recipe(arguments.recipe), arguments.settings)
+    started = recipe(arguments.recipe)
     if arguments.data is not None:
         started = with_(started, "corpus", corpus_from(arguments.data))
+    started = configure(started, arguments.settings)
     if arguments.seed is not None:
         started = with_(started, "seed", arguments.seed)
     if (wanted := limit(arguments)) is not None:
@@ -76,7 +77,9 @@ def _run(arguments: argparse.Namespace, report: Reporter) -> int:
     else:
         trainer = Trainer(started, folder, **options)
     about = f"{type(trainer.run.model).__name__}: {count(trainer.model.parameter_count())} parameters on {where}"
-    report.message(f"{about}, {count(len(trainer.train))} tokens of text, into {folder}")
+    size = count(trainer.train.epoch_tokens)
+    text = f"text in blocks of {size} tokens" if isinstance(trainer.train, Growing) else f"{size} tokens of text"
+    report.message(f"{about}, {text}, into {folder}")
     stopped = trainer.fit()
     if stopped.signal is not None:
         name = signal.Signals(stopped.signal).name

@@ -1,12 +1,18 @@
 """Text in, tokens out: corpora, tokenizers, packed shards and the streams that training and evaluation read.
 
-``prepare(corpus, tokenizer)`` goes from text to two packed splits; ``Stream`` and ``held_out_rows`` read them.
+``prepare(corpus, tokenizer)`` goes from text to two packed splits; ``Stream`` and ``held_out_rows`` read them. A ``Mixture`` is
+packed while it is read.
 Nothing here imports torch, pyarrow, tokenizers or datasets before it is needed.
 """
 
-from wetware.data.corpora import Corpus, HubDataset, Sotu, TextFiles, corpus_from
+from wetware.data.corpora import Corpus, Sotu, TextFiles
 from wetware.data.files import DataError, default_cache
-from wetware.data.packing import Packed, pack, prepare
+from wetware.data.growing import Growing
+from wetware.data.hub import HubDataset
+from wetware.data.mixture import Mixture, Part
+from wetware.data.named import corpus_from
+from wetware.data.packing import Packed, pack
+from wetware.data.prepare import prepare
 from wetware.data.stream import Chunk, HeldOut, Stream, held_out_rows
 from wetware.data.tasks import AssociativeRecall, Copying, Needle, Task, VariableBinding
 from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig, load_tokenizer
@@ -20,10 +26,13 @@ __all__ = [
     "Copying",
     "Corpus",
     "DataError",
+    "Growing",
     "HeldOut",
     "HubDataset",
+    "Mixture",
     "Needle",
     "Packed",
+    "Part",
     "Sotu",
     "Stream",
     "Task",

@@ -7,11 +7,8 @@ gives would change: caches are keyed by it.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import hashlib
-import importlib
 import importlib.util
-import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -19,7 +16,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from wetware.config import Config, nearest, number
 from wetware.data.files import DataError, digest, file_digest
-from wetware.data.readers import READERS, checked_text, column_of, find_files, read_documents
+from wetware.data.readers import find_files, read_documents
 
 Split = Literal["train", "validation"]
 
@@ -39,6 +36,40 @@ class Corpus(Config):
     def fingerprint(self) -> str:
         """32 hexadecimal digits; equal only if the documents of both splits are equal."""
         raise NotImplementedError
+
+    def reader(self, place: Any = None) -> Reader:
+        """The training documents from a ``place`` on that an earlier reader had reached; None: from the first."""
+        return _Counting(self, place or 0)
+
+
+class Reader:
+    """Documents one after the other; ``place`` is where it has come to, as plain data, and another reader goes on there."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        raise NotImplementedError
+
+    @property
+    def place(self) -> Any:
+        raise NotImplementedError
+
+
+class _Counting(Reader):
+    """Goes on by leaving out as many documents as were read: for text that is near."""
+
+    def __init__(self, corpus: Corpus, read: int) -> None:
+        self._documents, self._read = islice(corpus.documents("train"), read, None), read
+
+    def __next__(self) -> str:
+        text = next(self._documents)
+        self._read += 1
+        return text
+
+    @property
+    def place(self) -> int:
+        return self._read
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,7 +119,7 @@ class TextFiles(Corpus):
         few = list(islice(self._all(), FEW))
         if len(few) < FEW:
             return _tails(few, self.held_out, split)
-        return _chosen(self._all, self.held_out, split)
+        return chosen(self._all, self.held_out, split)
 
     def fingerprint(self) -> str:
         files = [(name, file_digest(path)) for name, path in find_files(self._root())]
@@ -102,72 +133,6 @@ class TextFiles(Corpus):
             yield from read_documents(path, self.column)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class HubDataset(Corpus):
-    """A data set of the Hugging Face hub, streamed by the library ``datasets`` (the extra ``hf``); needs the network.
-
-    ``subset`` is what the hub calls a configuration, ``limit`` keeps the first that many rows, and ``held_out`` of
-    them, chosen by a hash of their content, are the validation split. The fingerprint knows the name, not the content:
-    pin ``revision`` (a tag or commit) when the data set may change under it.
-    """
-
-    name: str
-    subset: str | None = None
-    split: str = "train"
-    column: str = "text"
-    held_out: float = number(0.01, 0.0, 1.0, open_ends=True)
-    limit: int | None = number(None, 1)
-    revision: str | None = None
-
-    def documents(self, split: Split) -> Iterator[str]:
-        return _chosen(self._all, self.held_out, check_split(split))
-
-    def fingerprint(self) -> str:
-        return digest(self.to_dict())
-
-    def _all(self) -> Iterator[str]:
-        for index, row in enumerate(islice(self._rows(), self.limit)):
-            where = f"hf:{self.name}, row {index}"
-            text = checked_text(column_of(row, self.column, where), where)
-            if text.strip():
-                yield text
-
-    def _rows(self) -> Iterator[dict[str, Any]]:
-        try:
-            datasets = importlib.import_module("datasets")
-        except ImportError:
-            message = f"hf:{self.name} needs the library 'datasets': pip install 'wetware[hf]'"
-            raise DataError(message) from None
-        try:
-            yield from datasets.load_dataset(
-                self.name, self.subset, split=self.split, revision=self.revision, streaming=True
-            )
-        except Exception as error:  # the network, the hub and the loaders below it raise errors of many libraries
-            raise DataError(f"cannot stream hf:{self.name}: {type(error).__name__}: {error}") from error
-
-
-def corpus_from(text: str) -> Corpus:
-    """The corpus that ``--data`` names: ``sotu``, ``hf:OWNER/NAME``, ``hf:OWNER/NAME:SUBSET``, or a path of text files.
-
-    Raises :class:`DataError` with the nearest guess when there is none.
-    """
-    if text == "sotu":
-        return Sotu()
-    if text.startswith("hf:"):
-        match = re.fullmatch(r"hf:([\w.-]+/[\w.-]+)(?::(.+))?", text)
-        if match is None:
-            raise DataError(f"data = {text!r}: expected hf:OWNER/NAME or hf:OWNER/NAME:SUBSET")
-        return HubDataset(name=match[1], subset=match[2])
-    path = Path(text).expanduser()
-    if text and path.exists():
-        find_files(path)
-        return TextFiles(path=text)
-    close = difflib.get_close_matches(text, ["sotu", *_siblings(path)], n=1, cutoff=0.5)
-    guess = f"; did you mean {close[0]!r}?" if close else ""
-    kinds = ", ".join(READERS)
-    raise DataError(f"no data {text!r}: expected 'sotu', 'hf:OWNER/NAME', or the path of {kinds} files{guess}")
-
-
 def check_split(split: str) -> str:
     """``split`` if there is one of that name, else :class:`DataError`."""
     if split not in get_args(Split):
@@ -175,27 +140,18 @@ def check_split(split: str) -> str:
     return split
 
 
-def _siblings(path: Path) -> list[str]:
-    """Paths beside a missing ``path`` that a user may have meant, written the way the user wrote it."""
-    parent = path.parent
-    if not parent.is_dir():
-        return []
-    inside = (item for item in parent.iterdir() if item.is_dir() or item.suffix.lower() in READERS)
-    return [str(item) for item in islice(inside, 1000)]
-
-
-def _rank(text: str) -> float:
+def rank(text: str) -> float:
     """A number in [0, 1), drawn by a hash of the content of a document."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=6).digest(), "big") / 2**48
 
 
-def _chosen(read: Callable[[], Iterable[str]], held_out: float, split: str) -> Iterator[str]:
+def chosen(read: Callable[[], Iterable[str]], held_out: float, split: str) -> Iterator[str]:
     """The documents whose rank is below ``held_out`` (validation), or the others (train)."""
-    bound = _bound((_rank(text) for text in read()), held_out)
-    return (text for text in read() if (_rank(text) < bound) == (split == "validation"))
+    bound = bound_of((rank(text) for text in read()), held_out)
+    return (text for text in read() if (rank(text) < bound) == (split == "validation"))
 
 
-def _bound(ranks: Iterable[float], held_out: float) -> float:
+def bound_of(ranks: Iterable[float], held_out: float) -> float:
     """``held_out``, moved past the nearest rank if it would leave a split empty; reads no further than it must."""
     low, high = 1.0, 0.0
     for rank in ranks:

@@ -3,7 +3,7 @@
 A packed folder holds ``tokens-00000.bin``, ... (little-endian uint16, or uint32 for a vocabulary over 65536; all shards
 but the last one are full), ``offsets.npy`` (int64 [documents + 1], where each document starts, and the end) and
 ``packed.json``. A document is a boundary token followed by its own. The folder's name is a digest of everything that
-its content depends on.
+its content depends on. What is packed while it is read (:class:`Growing`) is a row of such folders.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,11 +20,12 @@ import numpy as np
 
 from wetware.data.corpora import Corpus, Split, check_split
 from wetware.data.files import DataError, default_cache, digest, held, sync
-from wetware.data.tokenizers import Tokenizer, TokenizerConfig, load_tokenizer
+from wetware.data.tokenizers import Tokenizer
 
 FORMAT = 1
 SHARD_TOKENS = 64 * 2**20
 BATCH_CHARACTERS = 2**20
+TOLD_EVERY = 64  # documents between two words about progress
 
 Progress = Callable[[int, int], None]
 
@@ -39,6 +41,7 @@ class Packed:
             self.key: str = about["key"]
             self.source_bytes: int = about["source_bytes"]
             self.vocab_size: int = about["vocab_size"]
+            self.end: Any = about.get("end")  # the place in its sources where a block ends
             self._shard_tokens: int = about["shard_tokens"]
             self._offsets = np.load(self.folder / "offsets.npy", mmap_mode="r")
             paths = [self.folder / _shard_name(index) for index in range(about["shards"])]
@@ -52,6 +55,26 @@ class Packed:
 
     def __len__(self) -> int:
         return int(self._offsets[-1])
+
+    @property
+    def epoch_tokens(self) -> int:
+        """Tokens that every epoch has at least."""
+        return len(self)
+
+    def epoch(self, index: int) -> Packed:
+        """What is read in an epoch, counted from 0: all of it, every time."""
+        return self
+
+    def place(self, epoch: int) -> Any:
+        """What a checkpoint must keep so that ``epoch`` can be read again on another machine: nothing."""
+        return None
+
+    def go_on(self, epoch: int, place: Any) -> None:
+        """Take over what :meth:`place` said when the checkpoint was made."""
+
+    def reading_ahead(self) -> AbstractContextManager[Any]:
+        """While this is held, the next epoch is made ready in the background; nothing here."""
+        return nullcontext()
 
     @property
     def documents(self) -> int:
@@ -106,67 +129,37 @@ def pack(
     *,
     shard_tokens: int = SHARD_TOKENS,
     progress: Progress | None = None,
+    fingerprint: str | None = None,
 ) -> Packed:
     """The tokens of one split, from the cache if they are there.
 
     They are written beside their place and renamed into it: a packing that is killed leaves nothing that could be taken
     for a whole one, and the next call clears away what it left. ``progress(documents, source_bytes)`` is told what is
-    done. Raises :class:`DataError` when the split has no text or the cache cannot be written.
+    done. ``fingerprint`` saves asking the corpus for it again. Raises :class:`DataError` when the split has no text or the
+    cache cannot be written.
     """
-    return _pack(corpus, corpus.fingerprint(), tokenizer, split, cache, shard_tokens, progress)
-
-
-def prepare(
-    corpus: Corpus,
-    tokenizer: Tokenizer | TokenizerConfig,
-    cache: str | Path | None = None,
-    *,
-    shard_tokens: int = SHARD_TOKENS,
-    progress: Progress | None = None,
-) -> tuple[Tokenizer, Packed, Packed]:
-    """``(tokenizer, train, validation)``. A tokenizer config is trained on the training split, once per corpus."""
-    fingerprint = corpus.fingerprint()
-    if isinstance(tokenizer, TokenizerConfig):
-        tokenizer = _trained(corpus, fingerprint, tokenizer, cache)
-    train = _pack(corpus, fingerprint, tokenizer, "train", cache, shard_tokens, progress)
-    return tokenizer, train, _pack(corpus, fingerprint, tokenizer, "validation", cache, shard_tokens, progress)
-
-
-def _pack(
-    corpus: Corpus,
-    fingerprint: str,
-    tokenizer: Tokenizer,
-    split: Split,
-    cache: str | Path | None,
-    shard_tokens: int,
-    progress: Progress | None,
-) -> Packed:
     check_split(split)
     if shard_tokens < 1:
         raise DataError(f"shard_tokens = {shard_tokens}: allowed 1 or more")
+    fingerprint = corpus.fingerprint() if fingerprint is None else fingerprint
     key = digest([FORMAT, fingerprint, tokenizer.fingerprint(), split, shard_tokens])
-    folder = _cache(cache) / "packed" / f"{split}-{key}"
+    folder = cache_folder(cache) / "packed" / f"{split}-{key}"
 
     def build(partial: Path) -> None:
-        about = {"format": FORMAT, "key": key, "vocab_size": tokenizer.vocab_size, "shard_tokens": shard_tokens}
-        about |= _write_tokens(partial, corpus.documents(split), tokenizer, shard_tokens, progress)
+        rows = _encoded(corpus.documents(split), tokenizer)
+        about = write_tokens(partial, key, rows, tokenizer, shard_tokens, progress)
         if not about["documents"]:
             raise DataError(f"the {split} split of {type(corpus).__name__} has no text: nothing to pack")
         (partial / "packed.json").write_text(json.dumps(about, indent=1))
 
-    return _cached(folder, Packed, build)
+    return cached(folder, Packed, build)
 
 
-def _trained(corpus: Corpus, fingerprint: str, config: TokenizerConfig, cache: str | Path | None) -> Tokenizer:
-    folder = _cache(cache) / "tokenizers" / digest([FORMAT, fingerprint, config.to_dict()])
-    return _cached(folder, load_tokenizer, lambda partial: config.train(corpus.documents("train")).save(partial))
-
-
-def _cache(cache: str | Path | None) -> Path:
+def cache_folder(cache: str | Path | None) -> Path:
     return default_cache() if cache is None else Path(cache)
 
 
-def _cached(folder: Path, load: Callable[[Path], Any], build: Callable[[Path], None]) -> Any:
+def cached(folder: Path, load: Callable[[Path], Any], build: Callable[[Path], None]) -> Any:
     """``load(folder)``; where that fails, ``build`` a new folder first, so that it is there whole or not at all.
 
     One process builds while others wait, so what is found half built was left by a process that died.
@@ -231,32 +224,43 @@ class _Shards:
             self._file = None
 
 
-def _write_tokens(
-    folder: Path, documents: Iterable[str], tokenizer: Tokenizer, limit: int, progress: Progress | None
+def write_tokens(
+    folder: Path, key: str, rows: Iterable[np.ndarray], tokenizer: Tokenizer, limit: int, progress: Progress | None
 ) -> dict[str, Any]:
-    """Write shards and offsets of ``documents``; what ``packed.json`` says about them."""
+    """Write shards and offsets of ``rows``, a document each; what ``packed.json`` says about them."""
     dtype = "<u2" if tokenizer.vocab_size <= 2**16 else "<u4"
     shards, offsets, source_bytes = _Shards(folder, dtype, limit), [0], 0
     token_bytes = tokenizer.token_bytes
     try:
-        for texts in _batches(documents):
-            for tokens in tokenizer.encode_batch(texts):
-                row = np.array([tokenizer.boundary, *tokens], dtype=np.int64)
-                shards.write(row)
-                source_bytes += int(token_bytes[row].sum())
-                offsets.append(shards.tokens)
-            if progress is not None:
+        for row in rows:
+            shards.write(row)
+            source_bytes += int(token_bytes[row].sum())
+            offsets.append(shards.tokens)
+            if progress is not None and len(offsets) % TOLD_EVERY == 0:
                 progress(len(offsets) - 1, source_bytes)
+        if progress is not None:
+            progress(len(offsets) - 1, source_bytes)
     finally:
         shards.close()
     np.save(folder / "offsets.npy", np.array(offsets, dtype="<i8"))
     return {
+        "format": FORMAT,
+        "key": key,
+        "vocab_size": tokenizer.vocab_size,
+        "shard_tokens": limit,
         "documents": len(offsets) - 1,
         "tokens": shards.tokens,
         "source_bytes": source_bytes,
         "shards": shards.count,
         "dtype": dtype,
     }
+
+
+def _encoded(documents: Iterable[str], tokenizer: Tokenizer) -> Iterator[np.ndarray]:
+    """A row of each document: a boundary, and its tokens."""
+    for texts in _batches(documents):
+        for tokens in tokenizer.encode_batch(texts):
+            yield np.array([tokenizer.boundary, *tokens], dtype=np.int64)
 
 
 def _batches(documents: Iterable[str]) -> Iterator[list[str]]:

@@ -2,7 +2,7 @@
 
 Training reads ``batch`` lanes: the documents of an epoch, in an order drawn from (seed, epoch), are one row that is cut
 into equal contiguous lanes; step i gives each lane's next ``chunk`` tokens. State is carried from step to step of one
-epoch.
+epoch. Of text that is packed while it is read, an epoch is a block.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ class Stream:
         if seed < 0:
             raise DataError(f"seed = {seed}: allowed 0 or more")
         self.packed, self.batch, self.chunk, self.seed = packed, batch, chunk, seed
-        self._lane = len(packed) // batch
+        self._lane = packed.epoch_tokens // batch
         self.steps_per_epoch = (self._lane - 1) // chunk
         if self.steps_per_epoch < 1:
-            raise DataError(_too_small(len(packed), batch, chunk))
-        self._order = self._shuffled(0)
+            raise DataError(_too_small(packed.epoch_tokens, batch, chunk))
+        self._order: _Order | None = None
 
     @property
     def tokens_per_step(self) -> int:
@@ -67,22 +67,24 @@ class Stream:
         if step < 0:
             raise DataError(f"step = {step}: allowed 0 or more")
         epoch, index = divmod(step, self.steps_per_epoch)
-        if self._order.epoch != epoch:
+        if self._order is None or self._order.epoch != epoch:
             self._order = self._shuffled(epoch)
         lanes = np.arange(self.batch)[:, None] * self._lane
-        tokens = self.packed.take(self._order.positions(lanes + index * self.chunk + np.arange(self.chunk + 1)))
+        row = lanes + index * self.chunk + np.arange(self.chunk + 1)
+        tokens = self._order.packed.take(self._order.positions(row))
         return Chunk(_tensor(tokens[:, :-1]), _tensor(tokens[:, 1:]), fresh=index == 0, epoch=epoch)
 
     def _shuffled(self, epoch: int) -> _Order:
-        order = np.random.default_rng([self.seed, epoch]).permutation(self.packed.documents)
-        ends = np.cumsum(self.packed.lengths[order])
-        return _Order(epoch, ends, self.packed.starts[order])
+        packed = self.packed.epoch(epoch)
+        order = np.random.default_rng([self.seed, epoch]).permutation(packed.documents)
+        return _Order(epoch, packed, np.cumsum(packed.lengths[order]), packed.starts[order])
 
 
 class _Order(NamedTuple):
     """The documents of an epoch in one row: their ``ends`` in it, their ``starts`` when packed; int64 [documents]."""
 
     epoch: int
+    packed: Packed
     ends: np.ndarray
     starts: np.ndarray
 

@@ -39,6 +39,10 @@ class Diverged(RuntimeError):
     """A run whose gradients are no longer finite; the message says what to try."""
 
 
+class _Interrupted(Exception):
+    """A signal came while the loop waited for text."""
+
+
 class Stopped(NamedTuple):
     """How a run ended: by which signal (None: it reached its limit)."""
 
@@ -65,6 +69,7 @@ class Trainer:
         self.folder, self.device, self.bfloat16 = Path(folder), torch.device(device), bfloat16
         self.reporter = reporter or Reporter()
         self.last = saved  # the checkpoint that this trainer stands on
+        self._caught: list[int] = []  # signals that ask the loop to stop
         if saved is None:
             checkpoint.check_free(self.folder)
         self.tokenizer, self.train, self.held_out = self._data(run, saved)
@@ -129,6 +134,8 @@ class Trainer:
         tokenizer = None if saved is None else checkpoint.load_tokenizer(saved)
 
         def packing(documents: int, size: int) -> None:
+            if self._caught:
+                raise _Interrupted
             self.reporter.busy(f"packing the text: {documents} documents, {size / 1e6:.1f} MB")
 
         return prepare(run.corpus, tokenizer or run.tokenizer, progress=packing)
@@ -142,9 +149,15 @@ class Trainer:
     def fit(self) -> Stopped:
         """Train to the limit, or until SIGINT or SIGTERM, which leaves a checkpoint."""
         watch = self.run.monitoring
-        with _signals(self.reporter) as caught, self._claimed() as metrics:
+        with _signals(self.reporter) as caught, self._claimed() as metrics, self.train.reading_ahead():
+            self._caught = caught
             while self.progress < 1 and not caught:
-                report = self.update()
+                try:
+                    report = self.update()
+                except _Interrupted:
+                    break
+                except DataError as error:
+                    raise DataError(f"{error}; {self._rescued()}") from error
                 if self.skipped_in_a_row >= HOPELESS:
                     raise Diverged(
                         f"{HOPELESS} steps in a row had gradients that are not finite (step {self.step}): lower the "
@@ -313,9 +326,17 @@ class Trainer:
             "stress": self.stress.to_dict(),
             "carried": self.states is not None,
             "text": self.train.key,
+            "place": self.train.place(self.step // self.stream.steps_per_epoch),
         }
         (folder / "trainer.json").write_text(json.dumps(about, indent=1))
         checkpoint.seal(folder)
+
+    def _rescued(self) -> str:
+        """What is left of a run whose text stopped coming: a step begins with reading, so nothing of it was done yet."""
+        if not self.step:
+            return "no step was done"
+        self.save()
+        return f"stopped at step {self.step} with a checkpoint: --resume goes on"
 
     def _best_is_unmarked(self) -> bool:
         """Whether a kill came between saving the best checkpoint and marking it."""
@@ -341,7 +362,9 @@ class Trainer:
             torch.set_rng_state(tensors["random"])
         except (KeyError, RuntimeError, TypeError) as error:
             raise CheckpointError(f"damaged checkpoint {str(saved)!r}: {error}") from None
-        if text != self.train.key:
+        if text == self.train.key:
+            self.train.go_on(self.step // self.stream.steps_per_epoch, about.get("place"))
+        else:
             self.reporter.message("note: the text has changed since this run was saved; it goes on with the new one")
 
 

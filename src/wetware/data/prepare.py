@@ -1,0 +1,72 @@
+"""Prepare: from a corpus to a tokenizer and the two packed splits that training and evaluation read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from wetware.data.corpora import Corpus
+from wetware.data.files import digest
+from wetware.data.growing import Growing
+from wetware.data.mixture import Mixture
+from wetware.data.packing import FORMAT, SHARD_TOKENS, Packed, Progress, cache_folder, cached, pack
+from wetware.data.tokenizers import Tokenizer, TokenizerConfig, load_tokenizer
+
+# Of text without an end, what a tokenizer is trained on.
+SAMPLE_CHARACTERS = 32 * 2**20
+
+
+def prepare(
+    corpus: Corpus,
+    tokenizer: Tokenizer | TokenizerConfig,
+    cache: str | Path | None = None,
+    *,
+    shard_tokens: int = SHARD_TOKENS,
+    progress: Progress | None = None,
+) -> tuple[Tokenizer, Packed, Packed]:
+    """``(tokenizer, train, validation)``. A tokenizer config is trained on the training split, once per corpus.
+
+    The training split of a :class:`Mixture` is :class:`Growing`: its first block is packed now, the others when an epoch
+    asks for them.
+    """
+    fingerprint = corpus.fingerprint()
+    if isinstance(tokenizer, TokenizerConfig):
+        tokenizer = _trained(corpus, fingerprint, tokenizer, cache)
+    if isinstance(corpus, Mixture):
+        train: Packed = Growing(corpus, tokenizer, cache, progress=progress, fingerprint=fingerprint)
+    else:
+        train = pack(
+            corpus, tokenizer, "train", cache, shard_tokens=shard_tokens, progress=progress, fingerprint=fingerprint
+        )
+    return (
+        tokenizer,
+        train,
+        pack(
+            corpus,
+            tokenizer,
+            "validation",
+            cache,
+            shard_tokens=shard_tokens,
+            progress=progress,
+            fingerprint=fingerprint,
+        ),
+    )
+
+
+def _trained(corpus: Corpus, fingerprint: str, config: TokenizerConfig, cache: str | Path | None) -> Tokenizer:
+    folder = cache_folder(cache) / "tokenizers" / digest([FORMAT, fingerprint, config.to_dict()])
+
+    def build(partial: Path) -> None:
+        documents = corpus.documents("train")
+        config.train(_sample(documents) if isinstance(corpus, Mixture) else documents).save(partial)
+
+    return cached(folder, load_tokenizer, build)
+
+
+def _sample(documents: Iterable[str]) -> Iterator[str]:
+    size = 0
+    for text in documents:
+        yield text
+        size += len(text)
+        if size >= SAMPLE_CHARACTERS:
+            return
