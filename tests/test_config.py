@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import wetware
 from wetware.config import (
     REGISTRY,
     Config,
@@ -524,3 +525,15 @@ def test_a_whole_config_in_a_slot():
         with_(Band(), "drum", Singer())
     with pytest.raises(ConfigError, match="unknown field of Band: 'spare.tension'"):
         with_(Band(spare=None), "spare.tension", 1.0)
+
+
+def test_a_part_can_be_written_with_its_fields():
+    model = wetware.with_(wetware.RealSam(), "block.neuron", "LIF(threshold=0.5, decay=UniformDecay(value=0.8))")
+    assert (model.block.neuron.threshold, model.block.neuron.decay) == (0.5, wetware.UniformDecay(value=0.8))
+    assert wetware.with_(wetware.RealSam(), "block.neuron", "LIF()") == wetware.with_(
+        wetware.RealSam(), "block.neuron", "LIF"
+    )
+    with pytest.raises(wetware.ConfigError, match="did you mean 'threshold'"):
+        wetware.with_(wetware.RealSam(), "block.neuron", "LIF(treshold=0.5)")
+    with pytest.raises(wetware.ConfigError, match=r"it needs path: ProgramFile\(path=...\)"):
+        wetware.with_(wetware.SpikeWhale(), "modulators.gene_program.programs", "ProgramFile")

@@ -306,13 +306,14 @@ def _cell_score(actions) -> None:
 
 
 def _cell_program(actions) -> None:
-    command = _command(actions, "program", "Make the matrix P: what gene programs say of each neuron.")
+    command = _command(actions, "program", "Make what sets neurons: the effects of every knock-down.")
     command.add_argument("model", metavar="MODEL", nargs="?", help="a trained cell (default: what comes with wetware)")
-    command.add_argument("--out", metavar="FILE", help="the matrix, as safetensors")
-    command.add_argument("--size", type=_positive, default=512, metavar="N", help="neurons (default: 512)")
+    command.add_argument("--out", metavar="FILE", help="where the effects go, for ProgramFile")
+    command.add_argument(
+        "--size", type=_positive, default=512, metavar="N", help="neurons of the P shown (default: 512)"
+    )
     command.add_argument("--draws", type=_positive, default=3, metavar="N", help="genes for each (default: 3)")
     command.add_argument("--seed", type=_seed, metavar="S", help="of the assignment (default: 0)")
-    command.add_argument("--effects", metavar="FILE", help="write the effects of every knock-down too")
 
 
 def _cell_embed(actions) -> None:

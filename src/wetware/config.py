@@ -292,7 +292,8 @@ def ablate(config: Any, path: str) -> Any:
 
 
 def parse(annotation: Any, text: str, path: str) -> Any:
-    """Read ``text`` as the type of a field; the class name of a config stands for its defaults."""
+    """Read ``text`` as the type of a field; the class name of a config stands for its defaults, ``Kind(field=value, ...)`` for
+    others."""
     for option in sorted(options(annotation), key=lambda option: option is str):
         value = _parse_one(option, text.strip())
         if value is not _MISSING:
@@ -314,7 +315,10 @@ def _parse_one(option: Any, text: str) -> Any:
     if option is str:
         return text
     if is_config_type(option):
-        return _with_defaults(kinds(option)[text]) if text in kinds(option) else _MISSING
+        name, bracket, inside = text.partition("(")
+        if name not in kinds(option) or (bracket and not inside.endswith(")")):
+            return _MISSING
+        return _made(kinds(option)[name], _assignments(inside[:-1]))
     if typing.get_origin(option) is tuple:
         inner, pieces = typing.get_args(option)[0], [piece for piece in text.strip("()[]").split(",") if piece.strip()]
         values = [_parse_one(inner, piece.strip()) for piece in pieces]
@@ -322,13 +326,31 @@ def _parse_one(option: Any, text: str) -> Any:
     return _MISSING
 
 
-def _with_defaults(cls: type[Config]) -> Config:
-    needed = [
-        field.name for field in dataclasses.fields(cls) if field.default is field.default_factory is dataclasses.MISSING
-    ]
-    if needed:
-        raise ConfigError(f"{cls.__name__} cannot be named alone: it needs {', '.join(needed)}")
-    return cls()
+def _assignments(text: str) -> list[str]:
+    """``"a=1, b=Kind(c=2, d=3)"`` at its outer commas."""
+    pieces, depth, start = [], 0, 0
+    for place, letter in enumerate(f"{text},"):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            pieces.append(text[start:place].strip())
+            start = place + 1
+    return [piece for piece in pieces if piece]
+
+
+def _made(cls: type[Config], assignments: list[str]) -> Config:
+    """``cls`` with the fields that ``assignments`` ("field=value") name, all at once, the rest by default."""
+    values = {}
+    for assignment in assignments:
+        name, sign, text = assignment.partition("=")
+        if not sign or name.strip() not in hints(cls):
+            raise ConfigError(f"{cls.__name__}({assignment}): expected FIELD=VALUE{nearest(name.strip(), hints(cls))}")
+        values[name.strip()] = parse(hints(cls)[name.strip()], text, f"{cls.__name__}.{name.strip()}")
+    fields = dataclasses.fields(cls)
+    needed = [field.name for field in fields if field.default is field.default_factory is dataclasses.MISSING]
+    if missing := [name for name in needed if name not in values]:
+        example = f"{cls.__name__}({', '.join(f'{name}=...' for name in needed)})"
+        raise ConfigError(f"{cls.__name__} cannot be named alone: it needs {', '.join(missing)}: {example}")
+    return cls(**values)
 
 
 def to_dict(value: Any) -> Any:

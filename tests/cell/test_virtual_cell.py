@@ -13,13 +13,13 @@ from wetware.cell import (
     TargetSplit,
     VirtualCell,
     load_cell,
-    packaged_effects,
     prepare,
     save_cell,
 )
 from wetware.cell.virtual_cell import train_on
 from wetware.config import from_dict, to_dict, with_
 from wetware.data.files import DataError
+from wetware.modulation import packaged_effects
 
 SPLIT = TargetSplit(validation=0.15, test=0.2)
 

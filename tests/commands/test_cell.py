@@ -3,9 +3,11 @@
 import json
 
 import pytest
+import torch
 
-from wetware.cell import load_cell, load_embeddings, load_program_matrix
+from wetware.cell import load_cell, load_embeddings
 from wetware.cli import main, parser
+from wetware.modulation import read_effects
 
 SMALL = [
     f"--set={name}={value}"
@@ -34,18 +36,19 @@ def test_help_teaches(action, capsys):
     assert "usage" in capsys.readouterr().out
 
 
-def test_a_file_becomes_a_model_and_a_matrix(files, capsys):
+def test_a_file_becomes_a_model_and_effects(files, capsys):
     cell = load_cell(files / "model")
     assert cell.source == "synthetic"  # the file says so, and everything made of it
     assert set(cell.embeddings.genes) <= set(load_embeddings(files / "screen.npz").genes)
-    made, effects = files / "P.safetensors", files / "effects.safetensors"
-    words = ["--out", str(made), "--size", "40", "--draws", "2", "--effects", str(effects)]
+    path = files / "effects.safetensors"
+    words = ["--out", str(path), "--size", "40", "--draws", "2"]
     assert main(["cell", "program", str(files / "model"), *words]) == 0
-    assert "neurons by their dominant program" in capsys.readouterr().out
-    matrix = load_program_matrix(made)
-    assert matrix.matrix.shape == (40, 12)
-    assert (matrix.draws, matrix.source) == (2, "synthetic")
-    assert effects.exists()
+    out = capsys.readouterr().out
+    assert "P [40 x 12]; neurons by their dominant program" in out
+    assert f"ProgramFile(path={path})" in out
+    effects = read_effects(path)
+    assert effects.source == "synthetic"
+    assert torch.equal(effects.scores, cell.effects().scores.float())
 
 
 def test_score_gives_a_table_and_json(files, capsys):
@@ -61,10 +64,10 @@ def test_score_gives_a_table_and_json(files, capsys):
     assert set(result["programs"][0]["error"]) == {"model", "mean", "zero"}
 
 
-def test_the_matrix_needs_no_data(tmp_path, capsys):
-    assert main(["cell", "program", "--out", str(tmp_path / "P.safetensors"), "--size", "16"]) == 0
-    assert "synthetic" in capsys.readouterr().out
-    assert load_program_matrix(tmp_path / "P.safetensors").matrix.shape == (16, 18)
+def test_the_matrix_needs_no_data(capsys):
+    assert main(["cell", "program", "--size", "16"]) == 0
+    out = capsys.readouterr().out
+    assert "synthetic" in out and "P [16 x 18]" in out
 
 
 def test_training_on_a_simulated_screen(tmp_path, capsys):
@@ -89,7 +92,6 @@ BAD = {
     ),
     "no model to score": (["score", "nowhere"], "no cell model in 'nowhere'"),
     "no model for a matrix": (["program", "nowhere", "--out", "P"], "no cell model in 'nowhere'"),
-    "nothing to write": (["program"], "--out FILE"),
     "one neuron": (["program", "--out", "P", "--size", "1"], "size = 1"),
     "no fasta": (["embed", "nothing.fasta", "--out", "e.npz"], "no such FASTA"),
     "not h5ad": (["simulate", "--out", "screen.csv"], ".h5ad"),

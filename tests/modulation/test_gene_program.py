@@ -5,9 +5,12 @@ import math
 import pytest
 import torch
 
-from wetware.config import ConfigError
+from wetware.cell import save_effects
+from wetware.config import ConfigError, with_
+from wetware.models import SpikeWhale
 from wetware.modulation import (
     NEUTRAL,
+    PROGRAMS,
     CellPrograms,
     ConstantPrograms,
     FreeNeurons,
@@ -16,8 +19,8 @@ from wetware.modulation import (
     ProgramFile,
     RandomPrograms,
 )
+from wetware.modulation.effects import Effects, program_matrix
 from wetware.modulation.gene_program import Exponents, box, moved
-from wetware.modulation.programs import PROGRAMS, assign_genes, program_matrix, read_effects
 from wetware.neurons import NeuronParams
 from wetware.parameters import initialize
 
@@ -83,20 +86,6 @@ def test_gradients_of_strengths_are_those_of_the_formula():
     assert torch.autograd.gradcheck(outcome, strengths)
 
 
-@pytest.mark.parametrize("size", [7, 100, 257])
-def test_the_matrix_is_standardised(size):
-    matrix = program_matrix(torch.randn(30, 6), size, draws=3, seed=1)
-    assert matrix.shape == (size, 18)
-    assert matrix.abs().max() <= 3.0
-    assert matrix.mean(0).abs().max() < 0.1
-    assert (matrix.std(0) - 1.0).abs().max() < 0.2
-
-
-def test_every_gene_is_given_before_one_is_given_twice():
-    genes = assign_genes(10, 25, torch.Generator().manual_seed(0))
-    assert sorted(genes[:10].tolist()) == list(range(10)) == sorted(genes[10:20].tolist())
-
-
 def drawn(programs, seed=0):
     made = GeneProgram(programs=programs).build(size=50)
     initialize(made, seed)
@@ -130,20 +119,15 @@ def test_free_neurons_start_as_spread_as_the_bridge():
 
 
 def test_a_file_of_effects(tmp_path):
-    import json
-
-    path = tmp_path / "effects.json"
-    effects = {f"G{index}": [float(index), *([1.0 - index] * 5)] for index in range(9)}
-    path.write_text(json.dumps({"source": "real", "programs": list(PROGRAMS), "effects": effects}))
-    assert read_effects(path).source == "real"
-    assert torch.equal(drawn(ProgramFile(path=str(path))), program_matrix(read_effects(path).effects, 50, 3, 0))
-
-
-@pytest.mark.parametrize("text", ["", "{}", '{"programs": ["a"], "effects": {}}'])
-def test_no_file_of_effects(text, tmp_path):
-    path = tmp_path / "effects.json"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match="no file of program effects"):
-        read_effects(path)
-    with pytest.raises(ConfigError, match="no program file"):
-        read_effects(tmp_path / "absent.json")
+    scores = torch.randn(9, 6, generator=torch.Generator().manual_seed(0))
+    effects = Effects(tuple(f"G{index}" for index in range(9)), PROGRAMS, scores, "real")
+    path = tmp_path / "effects.safetensors"
+    save_effects(effects, path)
+    text = f"ProgramFile(path={path}, seed=4)"
+    config = with_(SpikeWhale(), "modulators.gene_program.programs", text)
+    programs = config.modulators[0].programs
+    assert torch.equal(drawn(programs), program_matrix(50, 3, 4, effects).matrix)
+    other = tmp_path / "other.safetensors"
+    save_effects(effects._replace(programs=("a", "b", "c", "d", "e", "f")), other)
+    with pytest.raises(ConfigError, match="expected cell_division"):
+        drawn(ProgramFile(path=str(other)))

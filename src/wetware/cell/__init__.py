@@ -1,18 +1,7 @@
-"""The virtual cell: what the knock-down of a gene does to six gene programs, and from that the matrix P that sets neurons.
+"""The virtual cell: what the knock-down of a gene does to six gene programs. Its effects, in a file, set neurons
+(:mod:`wetware.modulation.effects`). Nothing here knows a language model."""
 
-Offline and small: ``program_matrix(512)`` needs no data. Nothing here knows a language model.
-"""
-
-from wetware.cell.assignment import (
-    Effects,
-    ProgramMatrix,
-    load_effects,
-    load_program_matrix,
-    packaged_effects,
-    program_matrix,
-    save_effects,
-    save_program_matrix,
-)
+from wetware.cell.effects import save_effects
 from wetware.cell.embeddings import GeneEmbeddings, load_embeddings, save_embeddings
 from wetware.cell.expression import Expression, Preparation, TargetSplit, prepare
 from wetware.cell.h5ad import H5AD, write_h5ad
@@ -29,7 +18,6 @@ __all__ = [
     "ArrayScreen",
     "ControlSets",
     "DeltaMLP",
-    "Effects",
     "Expression",
     "Fitting",
     "GeneEmbeddings",
@@ -37,7 +25,6 @@ __all__ = [
     "HeldOut",
     "Preparation",
     "ProgramFit",
-    "ProgramMatrix",
     "Screen",
     "ScreenConfig",
     "SyntheticScreen",
@@ -45,19 +32,14 @@ __all__ = [
     "TrainedCell",
     "VirtualCell",
     "load_cell",
-    "load_effects",
     "load_embeddings",
-    "load_program_matrix",
     "overlaps",
-    "packaged_effects",
     "prepare",
-    "program_matrix",
     "program_scores",
     "programs",
     "save_cell",
     "save_effects",
     "save_embeddings",
-    "save_program_matrix",
     "score_matrix",
     "write_h5ad",
 ]

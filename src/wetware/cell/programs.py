@@ -18,9 +18,8 @@ from torch import Tensor
 
 from wetware.config import Config, number
 from wetware.data.files import DataError
+from wetware.modulation import PROGRAMS
 from wetware.parameters import keyed_generator
-
-PROGRAMS = ("cell_division", "neuron_identity", "pluripotency", "endocrine", "metabolism", "signaling_identity")
 
 
 class GeneProgram(NamedTuple):

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from wetware import __version__
-from wetware.cell.assignment import Effects
 from wetware.cell.embeddings import GeneEmbeddings
 from wetware.cell.expression import Expression, Preparation, TargetSplit, prepare
 from wetware.cell.files import read_tensors, tensor_digest, write_tensors
@@ -23,6 +22,7 @@ from wetware.cell.screen import Screen, ScreenConfig
 from wetware.cell.synthetic import SyntheticScreen
 from wetware.config import Config, ConfigError, from_dict, number, to_dict
 from wetware.data.files import DataError, write_atomically
+from wetware.modulation import Effects
 
 FORMAT = 1
 FILES = ("cell.json", "cell.safetensors")

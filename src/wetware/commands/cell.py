@@ -24,13 +24,10 @@ from wetware.cell import (
     VirtualCell,
     load_cell,
     load_embeddings,
-    packaged_effects,
     prepare,
-    program_matrix,
     save_cell,
     save_effects,
     save_embeddings,
-    save_program_matrix,
     write_h5ad,
 )
 from wetware.cell.held_out import HeldOut
@@ -40,8 +37,10 @@ from wetware.commands.common import device
 from wetware.commands.console import Console
 from wetware.config import ConfigError, nearest, with_
 from wetware.data.files import DataError, write_atomically
+from wetware.modulation import packaged_effects, program_matrix
 
 SYNTHETIC = "synthetic"
+USE = "model.modulators.gene_program.programs"
 COLUMNS = {
     "target_column": "target",
     "batch_column": "batch",
@@ -188,23 +187,17 @@ def _score(arguments: argparse.Namespace) -> int:
 
 
 def _program(arguments: argparse.Namespace) -> int:
-    if not arguments.out and not arguments.effects:
-        raise ConfigError("nothing to write: give --out FILE for the matrix, or --effects FILE for the effects")
     effects = load_cell(arguments.model).effects() if arguments.model else packaged_effects()
     console = Console()
-    if arguments.effects:
-        save_effects(effects, arguments.effects)
-        console.print(f"effects of {len(effects.genes)} knock-downs, in {arguments.effects}", markup=False)
+    made = program_matrix(arguments.size, arguments.draws, arguments.seed or 0, effects)
+    console.print(f"effects of {len(effects.genes)} knock-downs, {made.source} screen", markup=False)
+    counts = made.dominant().bincount(minlength=len(made.programs)).tolist()
+    words = ", ".join(f"{name} {count}" for name, count in zip(made.programs, counts, strict=True))
+    shape = " x ".join(map(str, made.matrix.shape))
+    console.print(f"P [{shape}]; neurons by their dominant program: {words}", markup=False, soft_wrap=True)
     if arguments.out:
-        made = program_matrix(arguments.size, arguments.draws, arguments.seed or 0, effects)
-        save_program_matrix(made, arguments.out)
-        shape = " x ".join(map(str, made.matrix.shape))
-        console.print(
-            f"P [{shape}], {made.source} screen, {len(effects.genes)} genes, in {arguments.out}", markup=False
-        )
-        counts = made.dominant().bincount(minlength=len(made.programs)).tolist()
-        words = ", ".join(f"{name} {count}" for name, count in zip(made.programs, counts, strict=True))
-        console.print(f"neurons by their dominant program: {words}", markup=False, soft_wrap=True)
+        save_effects(effects, arguments.out)
+        console.print(f"train with them: --set {USE}='ProgramFile(path={arguments.out})'", markup=False, soft_wrap=True)
     return 0
 
 

@@ -1,11 +1,19 @@
 """Modulation: maps on neuron parameters, moved by signals that the caller gives."""
 
+from wetware.modulation.effects import (
+    PROGRAMS,
+    Effects,
+    ProgramMatrix,
+    dominant,
+    packaged_effects,
+    program_matrix,
+    read_effects,
+)
 from wetware.modulation.environment import Environment, LogNormalDiversity
 from wetware.modulation.free_neurons import FreeNeurons
 from wetware.modulation.gene_program import GeneProgram
 from wetware.modulation.modulator import Modulator, ModulatorConfig
 from wetware.modulation.programs import (
-    PROGRAMS,
     CellPrograms,
     ConstantPrograms,
     PermutedPrograms,
@@ -22,6 +30,7 @@ __all__ = [
     "CellPrograms",
     "ConstantPrograms",
     "ConstantStress",
+    "Effects",
     "Environment",
     "FreeNeurons",
     "GeneProgram",
@@ -31,9 +40,14 @@ __all__ = [
     "ModulatorConfig",
     "PermutedPrograms",
     "ProgramFile",
+    "ProgramMatrix",
     "Programs",
     "RandomPrograms",
     "ShuffledStress",
     "Signals",
     "StressSource",
+    "dominant",
+    "packaged_effects",
+    "program_matrix",
+    "read_effects",
 ]

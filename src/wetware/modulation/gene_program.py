@@ -12,8 +12,9 @@ import torch
 from torch import Generator, Tensor
 
 from wetware.config import number
+from wetware.modulation.effects import PROGRAMS
 from wetware.modulation.modulator import Modulator, ModulatorConfig, P
-from wetware.modulation.programs import PROGRAMS, CellPrograms, Programs
+from wetware.modulation.programs import CellPrograms, Programs
 from wetware.modulation.signals import Signals
 from wetware.parameters import NEURON, Draw, constant, parameter
 

@@ -1,83 +1,18 @@
-"""Programs: the matrix P that says how much of each gene program every neuron is.
-
-A virtual cell (:mod:`wetware.cell`) predicts what knocking a gene down does to six gene programs. A neuron is given a gene, and
-with it that gene's effects; several independent draws of genes stand side by side. The matrix is fixed, and saved with a model.
-"""
+"""Programs: where the matrix P comes from that says how much of each gene program every neuron is, and its controls."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
-from importlib.resources import files
-from pathlib import Path
-from typing import ClassVar, NamedTuple
+from functools import partial
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
 
 from wetware.config import Config, ConfigError, number
+from wetware.modulation.effects import CLIP, PROGRAMS, program_matrix, read_effects
 from wetware.parameters import Draw
-
-PROGRAMS = ("cell_division", "neuron_identity", "pluripotency", "endocrine", "metabolism", "signaling_identity")
-LIMIT = 3.0  # standard deviations: beyond, one gene would decide a neuron alone
-
-
-class ProgramEffects(NamedTuple):
-    """genes: names, G. effects: [G, 6], change of each program's score when the gene is knocked down. source: ``real`` or
-    ``synthetic``, as the cell that predicted them."""
-
-    genes: tuple[str, ...]
-    effects: Tensor
-    source: str
-
-
-def read_effects(path: str | Path) -> ProgramEffects:
-    """Effects as ``wetware cell program`` writes them (JSON). Raises ConfigError for a file that is not that."""
-    try:
-        return _parsed(Path(path).expanduser().read_text())
-    except OSError as error:
-        raise ConfigError(f"no program file {str(path)!r}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{str(path)!r} is no file of program effects: {error}") from None
-
-
-@cache
-def packaged_effects() -> ProgramEffects:
-    """Effects predicted by a cell that was trained on simulated data (``source`` says so)."""
-    return _parsed(files("wetware.modulation").joinpath("synthetic_effects.json").read_text())
-
-
-def _parsed(text: str) -> ProgramEffects:
-    data = json.loads(text)
-    if tuple(data["programs"]) != PROGRAMS:
-        raise ValueError(f"programs are {', '.join(map(str, data['programs']))}; expected {', '.join(PROGRAMS)}")
-    effects = torch.tensor(list(data["effects"].values()), dtype=torch.float32)
-    if effects.ndim != 2 or effects.shape[1] != len(PROGRAMS) or len(effects) < 2 or not effects.isfinite().all():
-        raise ValueError(
-            f"effects are {list(effects.shape)}; expected finite numbers [2 or more genes, {len(PROGRAMS)}]"
-        )
-    return ProgramEffects(tuple(data["effects"]), effects, str(data["source"]))
-
-
-def assign_genes(genes: int, size: int, generator: Generator) -> Tensor:
-    """[size]: a gene for each neuron; every gene is given out before one is given out again."""
-    rounds = -(-size // genes)
-    return torch.cat([torch.randperm(genes, generator=generator) for _ in range(rounds)])[:size]
-
-
-def program_matrix(effects: Tensor, size: int, draws: int, seed: int) -> Tensor:
-    """P [size, 6 * draws]: the effects of each neuron's gene, draw beside draw, each column with mean 0 and deviation 1 over
-    the neurons, cut at three deviations."""
-    columns = []
-    for draw in range(draws):
-        generator = Generator().manual_seed(seed * 1009 + draw)
-        columns.append(effects[assign_genes(len(effects), size, generator)])
-    matrix = torch.cat(columns, 1)
-    deviation = matrix.std(0, correction=0)
-    matrix = (matrix - matrix.mean(0)) / torch.where(deviation > 0, deviation, 1.0)
-    return matrix.clamp(-LIMIT, LIMIT)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +46,7 @@ class CellPrograms(Programs):
     """Effects predicted by the virtual cell that comes with the package; it was trained on simulated data."""
 
     def matrix(self, size: int, generator: Generator) -> Tensor:
-        return program_matrix(packaged_effects().effects, size, self.draws, self.seed)
+        return program_matrix(size, self.draws, self.seed).matrix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +56,10 @@ class ProgramFile(Programs):
     path: str
 
     def matrix(self, size: int, generator: Generator) -> Tensor:
-        return program_matrix(read_effects(self.path).effects, size, self.draws, self.seed)
+        effects = read_effects(self.path)
+        if effects.programs != PROGRAMS:
+            raise ConfigError(f"{self.path!r}: programs {', '.join(effects.programs)}; expected {', '.join(PROGRAMS)}")
+        return program_matrix(size, self.draws, self.seed, effects).matrix
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +78,7 @@ class RandomPrograms(Programs):
 
     def matrix(self, size: int, generator: Generator) -> Tensor:
         generator = Generator().manual_seed(generator.initial_seed() ^ self.seed)
-        return torch.randn(size, self.columns, generator=generator).clamp(-LIMIT, LIMIT)
+        return torch.randn(size, self.columns, generator=generator).clamp(-CLIP, CLIP)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,8 @@ def spikewhale_20m() -> Run:
 
 
 def _run(model: SpikeWhale, vocab_size: int) -> Run:
-    """Layers start at the rate that the firing floor asks for: one that starts below it is driven up at once, and overshoots."""
+    """Layers start at the rate that the firing floor asks for: one that starts below it is driven up at once, and
+    overshoots."""
     tokenizer = BPE(vocab_size=vocab_size)
     model = replace(model, vocab_size=tokenizer.vocab_size)  # a run would fit it; listings count parameters before
     return Run(model=model, tokenizer=tokenizer, training=Training(calibration=Calibration(rate=0.2)))

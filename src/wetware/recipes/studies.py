@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from wetware.evaluation.study import Change, Study
 from wetware.recipes.mini import gpt_mini, gru_mini, lstm_mini, real_sam_mini
+from wetware.recipes.spikewhale import spikewhale_1m
 from wetware.training import Run, Training
 
 
@@ -62,4 +63,30 @@ def real_sam_peers() -> Study:
         leave_out=(),
         peers=(("GPT", gpt_mini().model), ("GRU", gru_mini().model), ("LSTM", lstm_mini().model)),
         equal_time=True,
+    )
+
+
+def spikewhale_bridge() -> Study:
+    """Whether gene programs help SpikeWhale's neurons, against five controls. Three quarters of an hour of one core."""
+    bridge = "model.modulators.gene_program"
+    return Study(
+        run=spikewhale_1m(),
+        plain=None,
+        question="Do gene programs that set neurons lower SpikeWhale's held-out bits per byte? Expected before the first cell: "
+        "permuted and random programs do as well as the cell's (neurons are alike at first, so which neuron has which row is "
+        "chance); free neurons do at least as well; what any of them gains over none comes from neurons being different.",
+        leave_out=(),
+        changes=(
+            Change("no bridge", ((bridge, None),), "every neuron alike"),
+            Change("permuted programs", ((f"{bridge}.programs", "PermutedPrograms"),), "the same rows, shuffled"),
+            Change("random programs", ((f"{bridge}.programs", "RandomPrograms"),), "normal noise for genes"),
+            Change("constant programs", ((f"{bridge}.programs", "ConstantPrograms"),), "one row for all neurons"),
+            Change(
+                "free neurons",
+                ((bridge, None), ("model.modulators.free_neurons", "FreeNeurons")),
+                "threshold, decay, gain of each neuron learned",
+            ),
+        ),
+        tokens=400_000,
+        held_out=100_000,
     )

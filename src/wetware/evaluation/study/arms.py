@@ -141,12 +141,23 @@ class Arm:
 def changed(run: Run, settings: Iterable[tuple[str, Any]]) -> Run:
     """``run`` with every (path, value) set. A config in a slot keeps the fields that the new one shares with the old one."""
     for path, value in settings:
-        before, run = get(run, path), with_(run, path, value)
-        after = get(run, path)
+        before, run = _present(run, path), with_(run, path, value)
+        after = _present(run, path)
         if type(before) is not type(after) and isinstance(before, Config) and isinstance(after, Config):
             kept = {key: held for key, held in vars(before).items() if key in vars(after)}
             run = with_(run, path, replace(after, **kept))
     return run
+
+
+def _present(run: Run, path: str) -> Any:
+    """What is at ``path``; None where a list of parts does not hold it."""
+    parent, _, _ = path.rpartition(".")
+    try:
+        return get(run, path)
+    except ConfigError:
+        if isinstance(get(run, parent), tuple):
+            return None
+        raise
 
 
 def _chosen(model: ModelConfig, paths: tuple[str, ...]) -> tuple[str, ...]:

@@ -21,7 +21,9 @@ from wetware.training import Monitoring, Tokens, Trainer
 FORMAT = 1
 ROUNDS, STEPS = 5, 3  # of the measurement of speed: rounds in which every arm has its turn, of so many steps
 CURVE = 10  # evaluations along each run
-CURVE_TOKENS = 20_000
+CURVE_TOKENS = (
+    20_000  # of each, at most; in a short run no more than a fiftieth of it, lest looking costs as much as learning
+)
 
 ANALYSIS = (
     "Outcome: bits per byte of held-out text, state carried, of the model at its last step (never the best checkpoint).",
@@ -152,7 +154,7 @@ def _watched(run: Any) -> Any:
     monitoring = Monitoring(
         log_every=max(1, steps // 50),
         evaluate_every=max(1, steps // CURVE),
-        evaluate_tokens=CURVE_TOKENS,
+        evaluate_tokens=min(CURVE_TOKENS, max(1, run.training.limit.count // 50)),
         sample_every=2**31,
         sample_tokens=1,
         checkpoint_every=max(1, steps // CURVE),

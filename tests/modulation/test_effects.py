@@ -3,19 +3,10 @@ import time
 import pytest
 import torch
 
-from wetware.cell import (
-    PROGRAMS,
-    Effects,
-    load_effects,
-    load_program_matrix,
-    packaged_effects,
-    program_matrix,
-    save_effects,
-    save_program_matrix,
-)
-from wetware.cell.assignment import assign, standardised
+from wetware.cell import save_effects
 from wetware.config import ConfigError
-from wetware.data.files import DataError
+from wetware.modulation import PROGRAMS, Effects, packaged_effects, program_matrix, read_effects
+from wetware.modulation.effects import assign, standardised
 
 SMALL = Effects(("A", "B", "C"), ("p", "q"), torch.tensor([[1.0, 0.0], [2.0, 0.0], [3.0, 6.0]]), "real")
 
@@ -51,25 +42,22 @@ def test_the_matrix_by_hand():
     assert made.dominant().tolist() == made.matrix.view(3, 2, 2).mean(1).argmax(1).tolist()
 
 
-def test_round_trips(tmp_path):
-    made = program_matrix(16, draws=2, effects=SMALL)
-    save_program_matrix(made, tmp_path / "p.safetensors")
-    back = load_program_matrix(tmp_path / "p.safetensors")
-    assert torch.equal(back.matrix, made.matrix)
-    assert back[1:] == made[1:]
+def test_round_trip(tmp_path):
     save_effects(SMALL, tmp_path / "e.safetensors")
-    again = load_effects(tmp_path / "e.safetensors")
+    again = read_effects(tmp_path / "e.safetensors")
     assert torch.equal(again.scores, SMALL.scores)
     assert (again.genes, again.programs, again.source) == (SMALL.genes, SMALL.programs, "real")
-    with pytest.raises(DataError, match="is no program matrix"):
-        load_program_matrix(tmp_path / "e.safetensors")
-    damaged = bytearray((tmp_path / "p.safetensors").read_bytes())
-    damaged[-2] ^= 1
-    (tmp_path / "p.safetensors").write_bytes(bytes(damaged))
-    with pytest.raises(DataError, match="not what was written"):
-        load_program_matrix(tmp_path / "p.safetensors")
-    with pytest.raises(DataError, match="no such file"):
-        load_program_matrix(tmp_path / "nothing")
+
+
+def test_no_file_of_effects(tmp_path):
+    with pytest.raises(ConfigError, match="no such file of effects"):
+        read_effects(tmp_path / "nothing")
+    (tmp_path / "text").write_text("hello")
+    with pytest.raises(ConfigError, match="is no file of effects"):
+        read_effects(tmp_path / "text")
+    save_effects(SMALL._replace(scores=torch.full((3, 2), torch.nan)), tmp_path / "nan")
+    with pytest.raises(ConfigError, match="damaged"):
+        read_effects(tmp_path / "nan")
 
 
 def test_what_comes_with_wetware():
@@ -95,5 +83,5 @@ def test_wrong_requests_are_refused():
         program_matrix(1)
     with pytest.raises(ConfigError, match="draws = 0"):
         program_matrix(8, draws=0)
-    with pytest.raises(DataError, match="the same for every gene"):
+    with pytest.raises(ConfigError, match="the same for every gene"):
         program_matrix(8, effects=SMALL._replace(scores=torch.zeros(3, 2)))
