@@ -35,8 +35,8 @@ class MixtureOfExperts(TraitConfig):
         expert(y) = W_3 (silu(W_1 y) * W_2 y)              SwiGLU (Shazeer, 2020); W_1, W_2: width -> hidden
 
     A shared expert beside fine routed ones: Dai et al., DeepSeekMoE, 2024. No token is ever dropped. What it is: parameters
-    without their cost at each token; at this size the products are too small for that to be a gain on a CPU. Its control is
-    ``top_k`` = ``experts``, where nothing is chosen. Experts are balanced by a loss only, not by a bias moved between steps.
+    of which each token pays for a few. Its control is ``top_k`` = ``experts``, where nothing is chosen and all is paid for.
+    Experts are balanced by a loss only, not by a bias moved between steps.
     """
 
     neutral: ClassVar[bool] = True

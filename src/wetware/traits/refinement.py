@@ -36,10 +36,9 @@ class HierarchicalRefinement(TraitConfig):
 
         h_0 = z,   h_{k+1} = h_k + tanh(g) U SiLU(D_h rms_norm(h_k) + D_z z)
 
-    D_h, D_z: width -> rank. U: rank -> width. All steps share them and the gate g, which is 0 at first. What it is: the part of
-    HRM that its ablations found to do the work, repeated refinement with an answer asked at each step; its two time scales and
-    its learned halting are left out. The control is ``steps`` = 1, a plain MLP of the same parameters (in which nothing lies
-    between, to be supervised).
+    D_h, D_z: width -> rank. U: rank -> width. All steps share them and the gate g, which is 0 at first. What it is: the outer
+    loop of HRM, refinement with an answer asked at each step; its two time scales and its learned halting are left out. The
+    control is ``steps`` = 1, a plain MLP of the same parameters (in which nothing lies between, to be supervised).
     """
 
     neutral: ClassVar[bool] = True
