@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from wetware.config import number
 from wetware.layers import Linear
@@ -48,4 +49,7 @@ class LastToken(Trait, Counted):
         yield Operation("out", rank, size, weights=(self.out.weight,))
 
     def forward(self, hidden: Tensor, state: Any, context: Context) -> Passed:
-        return Passed(hidden + torch.tanh(self.amount) * self.out(self.followers[context.tokens] / DEVIATION))
+        return Passed(
+            hidden
+            + torch.tanh(self.amount) * self.out(functional.embedding(context.tokens, self.followers) / DEVIATION)
+        )

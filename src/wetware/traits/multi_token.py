@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wetware.config import number
 from wetware.kernels import rms_norm
@@ -78,7 +79,7 @@ class TokenPredictor(Trait):
             places = context.tokens.shape[1] - ahead - 1  # those that have a target
             if places < 1:
                 break
-            known = context.table[context.tokens[:, ahead : ahead + places]]
+            known = functional.embedding(context.tokens[:, ahead : ahead + places], context.table)
             hidden = further(hidden[:, :places], known / DEVIATION)
             found.append(loss_ahead(context.logits(hidden), context, ahead + 1))
         total = torch.stack(found).sum() if found else 0.0 * hidden.sum()

@@ -7,7 +7,6 @@ import torch
 
 import wetware
 from wetware.config import ConfigError, with_
-from wetware.data import Bytes
 from wetware.models.engines import DraftingEngine, ForwardEngine, drafting
 from wetware.models.generation import Sampling, Session
 from wetware.state import leaves
@@ -132,21 +131,3 @@ def test_refusals(model):
         Session(model, GREEDY, batch=2, draft=True)
     with pytest.raises(ValueError, match="no drafts"):
         DraftingEngine(model, 2)
-
-
-def test_command(tmp_path, capsys):
-    from wetware.cli import main
-
-    tokenizer, runs = Bytes().train([]), {}
-    for name, config in (("whale", whale()), ("gpt", wetware.tiny("gpt"))):
-        config = with_(config, "vocab_size", tokenizer.vocab_size)
-        runs[name] = str(wetware.save(config.build(), tmp_path / name, tokenizer))
-    options = ["--tokens", "20", "--seed", "1", "--threads", "1", "--device", "cpu"]
-    texts = []
-    for more in ([], ["--draft"]):
-        assert main(["generate", runs["whale"], *options, *more]) == 0
-        texts.append(capsys.readouterr())
-    assert texts[0].out == texts[1].out
-    assert "drafts:" in texts[1].err and "drafts:" not in texts[0].err
-    assert main(["generate", runs["gpt"], *options, "--draft"]) == 2
-    assert "no drafts: this GPT foretells one token only" in capsys.readouterr().err

@@ -22,7 +22,7 @@ from wetware.models.language_model import LanguageModel
 from wetware.models.sampling import Sampling
 from wetware.state import State
 
-LONGEST = 2
+LONGEST = 3
 """How many tokens are read again, at most. Then a pass without a guess closes them."""
 
 
