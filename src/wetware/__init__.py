@@ -32,6 +32,8 @@ _HOMES = {
         "InputGate",
         "LeakyReadout",
         "NeuronGate",
+        "NormalisedReadout",
+        "PlainReadout",
         "Recurrence",
         "STESpikes",
         "SelfAttention",

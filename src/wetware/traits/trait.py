@@ -93,6 +93,10 @@ class Trait(nn.Module):
         """Losses of the vectors [B, T, width] that the logits are made of, after all traits."""
         return {}
 
+    def trace(self, hidden: Tensor, state: Any, context: Context) -> Mapping[str, Tensor]:
+        """What can be looked at, by name: [B, T] or [B, T, K]."""
+        return {}
+
 
 def loss_ahead(logits: Tensor, context: Context, ahead: int) -> Tensor:
     """Mean cross-entropy, in nats, of predicting ``tokens[t + ahead]`` at each t that has it in this chunk.
