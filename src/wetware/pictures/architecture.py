@@ -204,10 +204,8 @@ def _legends(figure: Figure, layers: Sequence[Layer], theme: Theme, size: tuple[
     def dot(colour: str, label: str, wide: float = 7.5) -> Line2D:
         return Line2D([], [], linestyle="", marker="o", color=colour, markersize=wide, markeredgewidth=0, label=label)
 
-    with_programs = [layer for layer in layers if layer.programs is not None]
-    counts = np.zeros(len(PROGRAMS), dtype=int)
-    for layer in with_programs:
-        counts += np.bincount(dominant(layer.programs).cpu().numpy(), minlength=len(PROGRAMS))
+    found = [dominant(layer.programs).cpu().numpy() for layer in layers if layer.programs is not None]
+    counts = np.bincount(np.concatenate(found), minlength=len(PROGRAMS)) if found else [0] * len(PROGRAMS)
     programs = [
         dot(colour, f"{name.replace('_', ' ')}  {count:,}")
         for colour, name, count in zip(COLOURS, PROGRAMS, counts, strict=True)
@@ -218,7 +216,7 @@ def _legends(figure: Figure, layers: Sequence[Layer], theme: Theme, size: tuple[
         Line2D([], [], color=theme.excitatory, linewidth=1.8, label="excitatory"),
         Line2D([], [], color=theme.inhibitory, linewidth=1.8, label="inhibitory"),
     ]
-    rows = [programs if with_programs else [dot(PLAIN, "neuron (no gene programs)")]]
+    rows = [programs if found else [dot(PLAIN, "neuron (no gene programs)")]]
     if any(layer.recurrent is not None for layer in layers):
         rows.append(wiring)
     narrow = size[0] < 11

@@ -45,7 +45,9 @@ class GradientFlow(Measure):
     def take(self, subject: Subject, progress: Progress) -> dict[str, Any]:
         seen, layers = observed(subject, self.limit, progress), []
         for layer, did in zip(layers_of(subject.model), seen.layers, strict=True):
-            norm = 0.0 if layer.recurrent is None else float(torch.linalg.matrix_norm(layer.recurrent.float(), 2))
+            norm = (
+                0.0 if layer.recurrent is None else float(torch.linalg.matrix_norm(layer.recurrent.detach().float(), 2))
+            )
             decay, slowest, slope = float(layer.params.decay.mean()), float(layer.params.decay.max()), did.slope or 0.0
             layers.append(
                 {

@@ -79,11 +79,10 @@ class Lesioned(Measure):
         }
 
     def table(self, figures: dict[str, Any]) -> Table:
-        rows = [("intact", f"{figures['bits_per_byte']:.4f}", "", "", "")]
+        rows = [("intact", f"{figures['bits_per_byte']:.4f}", "", "")]
         for row in figures["lesions"]:
             error = "-" if row["standard_error"] is None else f"{2 * row['standard_error']:.4f}"
-            shown = (f"{row['bits_per_byte']:.4f}", f"{row['difference']:+.4f}", error)
-            rows.append((row["lesion"], *shown, row["about"]))
+            rows.append((row["lesion"], f"{row['bits_per_byte']:.4f}", f"{row['difference']:+.4f}", error))
         note = (
             f"Bits per byte on the same {figures['tokens']:,} held-out tokens. The model is not trained again: this tells "
             "what it relies on, not what the part is worth (wetware study)."
@@ -91,4 +90,4 @@ class Lesioned(Measure):
         left_out = [f"{name}: {reason}" for name, reason in figures["not_made"].items()]
         if left_out:
             note += f" Not made: {'; '.join(left_out)}."
-        return Table(("", "bits per byte", "difference", "2 standard errors", "what was taken"), tuple(rows), note)
+        return Table(("", "bits per byte", "difference", "2 standard errors"), tuple(rows), note)

@@ -105,7 +105,7 @@ def lesions(model: LanguageModel) -> Iterator[Lesion]:
             if masks:
                 count = sum(int(mask.sum()) for mask in masks.values())
                 about = f"the {count} neurons of the program never fire"
-                yield Lesion(f"silent: {program}", about, lambda model, masks=masks: silenced(model, masks))
+                yield Lesion(f"{program} silent", about, lambda model, masks=masks: silenced(model, masks))
     if any(float(layer.params.decay.max()) > float(layer.params.decay.median()) for layer in layers):
         yield Lesion("decays at most median", "no slow neurons", decays_at_most_median)
 
