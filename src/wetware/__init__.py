@@ -61,6 +61,7 @@ _HOMES = {
         "Environment",
         "FreeNeurons",
         "GeneProgram",
+        "ImportedPrograms",
         "LogNormalDiversity",
         "LossStress",
         "PermutedPrograms",
