@@ -64,7 +64,7 @@ def observe(subject: Subject, limit: int, progress: Progress) -> Observation:
     eyes = [_Eye(layer, max(1, limit // FEATURES)) for layer in layers_of(model)]
     rows = max(1, min(8, LOGITS // (SPAN * model.vocab_size)))
     tokens = 0
-    for reading in held_out_walk(model, subject.held_out, limit=limit, chunk=SPAN, rows=rows):
+    for reading in held_out_walk(model, subject.held_out, limit=limit, chunk=min(SPAN, limit), rows=rows):
         for eye, activity in zip(eyes, reading.output.activity, strict=True):
             eye.see(activity.spikes >= 0.5, activity.membrane, reading, tokens)
         tokens += int(reading.counted.sum())

@@ -27,7 +27,7 @@ def figure(figures: Mapping[str, Mapping[str, Any]]) -> Any:
                     *zip(*there, strict=True), "o-", color=colour, markersize=2.5, linewidth=1, label=f"layer {index}"
                 )
             if layer["variations"]:
-                right.hist(layer["variations"], 30, (0.0, widest), histtype="step", color=colour, linewidth=1.5)
+                right.hist(layer["variations"], 30, range=(0.0, widest), histtype="step", color=colour, linewidth=1.5)
         if left.lines:
             left.set_xscale("log")
             left.set_yscale("log")
