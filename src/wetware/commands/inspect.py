@@ -98,6 +98,9 @@ def _everything(arguments: argparse.Namespace, out: Path) -> int:
     sentence = read_sentence(model, tokenizer, arguments.text or first_sentence(held_out, tokenizer))
     pictures = _pictures(results, subject, out)
     report = document(f"Inspection of {name}", _facts(subject), results, pictures)
+    if "wiring" not in results.tables:
+        report.heading("The network")
+        report.picture(pictures["wiring"], "Every neuron, and the strongest recurrent weights")
     _tell_sentence(report, sentence, layers, name, out)
     about = {"run": str(arguments.run), "model": type(model.config).__name__, "wetware": __version__, "limit": limit}
     text = json.dumps({**about, **results.to_dict(), "sentence": sentence.to_dict()}, indent=1, allow_nan=False)
@@ -129,7 +132,7 @@ def _facts(subject: Subject) -> list[str]:
 
 
 def _pictures(results: Results, subject: Subject, out: Path) -> dict[str, Path]:
-    """By the question's name. The network stands beside its wiring; where that was refused, it stands first."""
+    """By the question's name; the network's is that of its wiring."""
     found = {}
     for name, figures in results.figures.items():
         if picture := draw(name, {subject.name: figures}, out / f"{name}.png"):
