@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import keyword
 import os
 import sys
 from collections.abc import Sequence
@@ -47,7 +48,20 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"wetware {__version__}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for add in (_train, _generate, _chat, _evaluate, _study, _recipes, _mechanisms, _cell, _doctor, _demo):
+    for add in (
+        _train,
+        _generate,
+        _chat,
+        _evaluate,
+        _inspect,
+        _study,
+        _recipes,
+        _mechanisms,
+        _cell,
+        _import,
+        _doctor,
+        _demo,
+    ):
         add(commands)
     return top
 
@@ -195,6 +209,66 @@ of the model is listed with its reason. report.md, results.json and pictures go 
     command.add_argument("--json", action="store_true", help="print JSON")
     _weights(command)
     _device(command)
+
+
+def _inspect(commands) -> None:
+    more = """\
+examples:
+  wetware inspect runs/whale                        every question, as a report with pictures
+  wetware inspect runs/whale --picture              the network alone, from the checkpoint alone: no text is read
+  wetware inspect runs/whale --text "The people of the United States"     watch it read this
+  wetware inspect runs/sam --limit 20000 --json     quicker; pure JSON
+
+Who fires and how regularly, by layer and by gene program; how gradients pass; the rank of the membranes; energy; the memory
+horizon; and what each part is worth at inference: bits per byte with one thing taken out at a time, without training again.
+The run is never changed. report.md, report.html, results.json and pictures go to --out.
+"""
+    command = _command(
+        commands, "inspect", "Look into a spiking model: its neurons, wiring, programs and traits.", more
+    )
+    command.add_argument("run", metavar="RUN", help="a run's folder, or a checkpoint in it")
+    command.add_argument("--picture", action="store_true", help="only draw the network; needs no text")
+    command.add_argument("--out", metavar="DIR", help="where the report goes (default: RUN/inspection)")
+    _data(command, "another text to read (its held-out part)")
+    command.add_argument(
+        "--limit", type=_positive, metavar="N", help="at most so many held-out tokens (default: 100,000)"
+    )
+    command.add_argument(
+        "--text", metavar="TEXT", help="the text of the raster (default: the start of a held-out document)"
+    )
+    command.add_argument("--json", action="store_true", help="print JSON")
+    _device(command)
+
+
+def _import(commands) -> None:
+    more = """\
+example:
+  wetware import spikewhale model.pth --out runs/whale
+  wetware import spikewhale model.pth --out runs/whale --name "layers.{N}.fc_rec=core.{N}.R.weight"
+
+Reads tensors and plain data, never code. The file holds `config`, `modulation`, `model_state_dict` and perhaps `vocab`. How its
+tensors are named is guessed from a table of usual names; what is not in the table is said with --name, and what could not
+be placed is listed. Nothing is saved when a tensor that the model cannot be without is missing or has another shape.
+"""
+    command = _command(commands, "import", "Make a wetware checkpoint of somebody else's file.", more)
+    command.add_argument("kind", metavar="KIND", choices=("spikewhale",), help="what wrote the file: spikewhale")
+    command.add_argument("file", metavar="FILE", help="the .pth file")
+    command.add_argument("--out", metavar="DIR", required=True, help="the checkpoint's folder")
+    command.add_argument(
+        "--name", action="append", default=[], metavar="OURS=THEIRS", dest="names", help="which of its tensors is ours"
+    )
+    command.add_argument(
+        "--recurrent-rows",
+        choices=("auto", "presynaptic", "postsynaptic"),
+        default="auto",
+        help="what a row of the recurrent weights is (default: postsynaptic in a Linear's .weight, else presynaptic)",
+    )
+    command.add_argument(
+        "--input-gain",
+        type=_positive_number,
+        metavar="G",
+        help="of spikes into deeper layers (default: the file's, else 1)",
+    )
 
 
 def _study(commands) -> None:
@@ -383,7 +457,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     arguments.words = words
     try:
-        return importlib.import_module(f"wetware.commands.{arguments.command}").run(arguments)
+        # a command that is a word of Python (import) has a file of that name and an underscore
+        module = arguments.command + "_" * keyword.iskeyword(arguments.command)
+        return importlib.import_module(f"wetware.commands.{module}").run(arguments)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of our output went away: that is its right

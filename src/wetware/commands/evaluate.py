@@ -120,7 +120,7 @@ def _about(arguments: argparse.Namespace, subject: Subject) -> dict[str, Any]:
     }
 
 
-def _bar() -> Progress:
+def bar() -> Progress:
     """A bar on the terminal's error channel, so that --json stays JSON."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(elapsed_when_finished=True))
@@ -128,9 +128,9 @@ def _bar() -> Progress:
 
 
 def _with_bar(subject: Subject, asked: list[Measure]) -> Results:
-    with _bar() as bar:
-        task = bar.add_task("", total=1.0)
-        return ask(subject, asked, lambda share, title: bar.update(task, completed=share, description=title))
+    with bar() as shown:
+        task = shown.add_task("", total=1.0)
+        return ask(subject, asked, lambda share, title: shown.update(task, completed=share, description=title))
 
 
 def with_bar(
@@ -143,9 +143,9 @@ def with_bar(
 ) -> Report:
     """Bits per byte alone, with a bar."""
     total = (1 + fresh) * min(limit or len(held_out), len(held_out))
-    with _bar() as bar:
-        task = bar.add_task("reading held-out text", total=total)
-        step = lambda tokens: bar.advance(task, tokens)  # noqa: E731
+    with bar() as shown:
+        task = shown.add_task("reading held-out text", total=total)
+        step = lambda tokens: shown.advance(task, tokens)  # noqa: E731
         return evaluate(model, tokenizer, train, held_out, limit=limit, fresh=fresh, progress=step)
 
 

@@ -3,6 +3,7 @@
 from wetware.layers.attention import KV, Attention, SelfAttention
 from wetware.layers.leaky_readout import LeakyReadout
 from wetware.layers.linear import Linear
+from wetware.layers.membrane_readout import MembraneReadout, NormalisedReadout, PlainReadout
 from wetware.layers.mlp import MLP
 from wetware.layers.readout import TiedReadout
 from wetware.layers.spike_encoder import CurrentEncoder, Encoder, STESpikes
@@ -17,7 +18,10 @@ __all__ = [
     "InputGate",
     "LeakyReadout",
     "Linear",
+    "MembraneReadout",
     "NeuronGate",
+    "NormalisedReadout",
+    "PlainReadout",
     "Recurrence",
     "STESpikes",
     "SelfAttention",

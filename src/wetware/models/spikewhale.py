@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number, snake
-from wetware.kernels import rms_norm, spike_linear
-from wetware.layers import LeakyReadout, Linear, Recurrence
+from wetware.kernels import spike_linear
+from wetware.layers import LeakyReadout, Linear, MembraneReadout, NormalisedReadout, Recurrence
 from wetware.layers.spike_encoder import DEVIATION
 from wetware.models.calibration import scale_until
 from wetware.models.language_model import Drafter, LanguageModel, ModelConfig, Output, checked_tokens, keep_mask
@@ -60,8 +60,9 @@ class SpikeWhale(ModelConfig):
         z = rms_norm(W_z concat_l tanh(pre^l))            through the readout's own decay, if any
         logits = scale * rms_norm(z) E^T                  E: the table of token vectors, tied
 
-    modulators: one set for all layers. traits: at the token vectors and at z. State: membranes and last spikes, what traits
-    remember; the same size at every token. The author's sizes are the defaults.
+    x is the token's vector in E over ``token_unit``, by default the deviation it is drawn with. readout: the last two lines, or
+    the author's, without norms. modulators: one set for all layers. traits: at the token vectors and at z. State: membranes and
+    last spikes, what traits remember; the same size at every token. The author's sizes are the defaults.
     """
 
     width: int = number(1488, 1)
@@ -69,7 +70,9 @@ class SpikeWhale(ModelConfig):
     embedding: int = number(1488, 1)
     neuron: NeuronConfig = NEURONS
     recurrence: Recurrence | None = Recurrence()
+    token_unit: float = number(DEVIATION, 1e-4, 1e4)
     input_gain: float = number(3.0, 0.01, 100.0)
+    readout: MembraneReadout = NormalisedReadout()
     readout_decay: LeakyReadout | None = None
     modulators: tuple[ModulatorConfig, ...] = (GeneProgram(),)
     traits: tuple[TraitConfig, ...] = ()
@@ -132,8 +135,9 @@ class SpikeWhaleModel(LanguageModel, Counted):
         self.modulators = nn.ModuleDict({_name(m): m.build(size=config.width) for m in config.modulators})
         if config.readout_decay:
             self.leak = config.readout_decay.build(size=config.embedding)
-        self.out = Linear(config.depth * config.width, config.embedding)
-        self.scale = parameter(1, draw=filled(0.5), role=NEURON)
+        self.readout = config.readout.build(
+            features=config.depth * config.width, size=config.embedding, vocab_size=config.vocab_size
+        )
         place = Place(config.embedding, config.width, config.depth, config.vocab_size, config.boundary)
         self.traits: Any = nn.ModuleDict({_name(trait): trait.build(place) for trait in config.traits})
         self._trait_states = namedtuple("TraitStates", self.traits)
@@ -158,10 +162,8 @@ class SpikeWhaleModel(LanguageModel, Counted):
         return tuple(found)
 
     def operations(self, work: Workload) -> Iterator[Operation]:
-        """The readout multiplies: membranes are real numbers."""
-        size, features = self.out.weight.shape
-        yield Operation("out", features, size, weights=(self.out.weight,))
-        yield Operation("table", size, self.vocab_size, weights=(self.table,))
+        """The vector that is read is compared with that of every token."""
+        yield Operation("table", self.config.embedding, self.vocab_size, weights=(self.table,))
 
     def trait_at(self, site: Site) -> Iterator[tuple[str, Trait]]:
         """The traits that stand at ``site``, in order."""
@@ -171,7 +173,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Of vectors [..., embedding], in float32 at least."""
-        logits = rms_norm(hidden) * self.scale @ self.table.T
+        logits = self.readout.logits(hidden, self.table)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def forward(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> Output:
@@ -184,7 +186,9 @@ class SpikeWhaleModel(LanguageModel, Counted):
         keep = keep_mask(tokens, self.config.boundary, self.table)
         context = Context(tokens, keep, self.table, self.logits)
         remembered, losses = state.traits._asdict(), {}
-        x, remembered = self._through(Site.INPUT, self.table[tokens] / DEVIATION, context, remembered, losses)
+        x, remembered = self._through(
+            Site.INPUT, self.table[tokens] / self.config.token_unit, context, remembered, losses
+        )
         activity, layers = [], []
         for layer, params, before in zip(self.layers, self.neuron_params(signals), state.layers, strict=True):
             fired, after = layer(x, before, params, keep)
@@ -192,17 +196,17 @@ class SpikeWhaleModel(LanguageModel, Counted):
             activity.append(fired)
             layers.append(after)
         context = context._replace(activity=tuple(activity))
-        z = self.out(torch.cat([torch.tanh(layer.membrane) for layer in activity], -1))
-        readout = state.readout
+        z = self.readout(torch.cat([torch.tanh(layer.membrane) for layer in activity], -1))
+        carried = state.readout
         if self.config.readout_decay:
-            z, readout = self.leak(z, readout, keep)
-        z, remembered = self._through(Site.READOUT, rms_norm(z), context, remembered, losses)
+            z, carried = self.leak(z, carried, keep)
+        z, remembered = self._through(Site.READOUT, self.readout.hidden(z), context, remembered, losses)
         if z.requires_grad:
             for name, trait in self.traits.items():
                 losses |= {f"{name}.{key}": value for key, value in trait.losses(z, context).items()}
         if self.config.firing_floor:
             losses["firing"] = self.config.firing_floor.loss(tuple(activity))
-        state = SpikeWhaleState(tuple(layers), readout, self._trait_states(**remembered))
+        state = SpikeWhaleState(tuple(layers), carried, self._trait_states(**remembered))
         return Output(self.logits(z), state, tuple(activity), losses), z
 
     def drafter(self) -> Drafter | None:
@@ -236,7 +240,9 @@ class SpikeWhaleModel(LanguageModel, Counted):
         keep = keep_mask(tokens, self.config.boundary, self.table)
         context = Context(tokens, keep, self.table, self.logits)
         states = self.init_state(len(tokens))
-        x, _ = self._through(Site.INPUT, self.table[tokens] / DEVIATION, context, states.traits._asdict(), {})
+        x, _ = self._through(
+            Site.INPUT, self.table[tokens] / self.config.token_unit, context, states.traits._asdict(), {}
+        )
         rates = {}
         for index, (layer, params) in enumerate(zip(self.layers, self.neuron_params(), strict=True)):
             state = layer.neuron.init_state(len(tokens))

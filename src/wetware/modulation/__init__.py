@@ -16,6 +16,7 @@ from wetware.modulation.modulator import Modulator, ModulatorConfig
 from wetware.modulation.programs import (
     CellPrograms,
     ConstantPrograms,
+    ImportedPrograms,
     PermutedPrograms,
     ProgramFile,
     Programs,
@@ -34,6 +35,7 @@ __all__ = [
     "Environment",
     "FreeNeurons",
     "GeneProgram",
+    "ImportedPrograms",
     "LogNormalDiversity",
     "LossStress",
     "Modulator",

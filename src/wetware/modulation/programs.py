@@ -87,3 +87,13 @@ class ConstantPrograms(CellPrograms):
 
     def matrix(self, size: int, generator: Generator) -> Tensor:
         return super().matrix(size, generator)[:1].expand(size, -1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportedPrograms(Programs):
+    """P that came with somebody else's checkpoint, ``source``. The model's own checkpoint holds it; it cannot be drawn anew."""
+
+    source: str
+
+    def matrix(self, size: int, generator: Generator) -> Tensor:
+        raise ConfigError(f"the programs of {self.source!r} are only in the checkpoint that was imported: load that")

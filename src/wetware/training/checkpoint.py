@@ -121,8 +121,8 @@ def check_seal(folder: Path) -> None:
             raise CheckpointError(f"damaged file {str(path)!r}: it is not what was written")
 
 
-def save(model: LanguageModel, folder: str | Path, tokenizer: Tokenizer | None = None) -> Path:
-    """Save a model, and the tokenizer it was trained with, into ``folder``; atomic."""
+def save(model: LanguageModel, folder: str | Path, tokenizer: Tokenizer | None = None, **more: Any) -> Path:
+    """Save a model, and the tokenizer it was trained with, into ``folder``; atomic. ``more`` goes into ``config.json``."""
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise CheckpointError(f"{str(folder)!r} is a file; a model is saved into a folder of its own")
@@ -130,7 +130,7 @@ def save(model: LanguageModel, folder: str | Path, tokenizer: Tokenizer | None =
         raise CheckpointError(f"{str(folder)!r} holds something else than a model; choose another folder")
     if tokenizer is not None:
         _check_vocabulary(folder, tokenizer, model.vocab_size)
-    write_folder(folder, lambda partial: fill_model(partial, model, tokenizer))
+    write_folder(folder, lambda partial: fill_model(partial, model, tokenizer, **more))
     return folder
 
 

@@ -47,3 +47,11 @@ def test_a_saturated_neuron_is_seen(subject):
 def test_a_model_without_neurons_refuses(subject):
     assert "GPT has no neurons" in Activity().refusal(subject("gpt"))
     assert Activity().refusal(subject("real_sam")) is None
+
+
+def test_as_good_as_dead_is_a_rate(subject):
+    it = subject("real_sam")
+    strict, lenient = (Activity(dead=dead).take(it, lambda share: None) for dead in (0.0, 1.0))
+    assert strict["dead"] < 1.0 == lenient["dead"]
+    assert "not one spike" in Activity().table(strict).note
+    assert "0.25" in Activity().table(Activity(dead=0.25).take(it, lambda share: None)).note

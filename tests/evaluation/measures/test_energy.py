@@ -116,3 +116,12 @@ def test_the_estimate_is_the_formula(subject):
     assert "5.0 pJ" in note
     rows = {row[0]: row for row in energy.table(figures).rows}
     assert {"encoder.project", "blocks.fc_in", "blocks.fc_rec", "readout.table", "all"} <= rows.keys()
+
+
+def test_layers_that_read_spikes_stand_apart_from_the_first_that_does_not(subject):
+    it = subject("spikewhale")
+    figures = Energy().take(it, lambda share: None)
+    rows = {row[0]: row for row in Energy().table(figures).rows}
+    assert rows["layers.fc_in"][1] == ""
+    assert rows["layers.fc_in of spikes"][1].endswith("%")
+    assert figures["uncounted"] == []

@@ -18,9 +18,9 @@ class Activity(Measure):
 
         rate of a neuron = spikes / tokens read,    from 0 to 1
 
-    By layer: the mean; the share that is *dead* (not one spike in the text) and *saturated* (rate above ``saturated``); and a
-    histogram of the rates in ``bins`` equal bins. Whether a neuron is dead depends on how much is read: the number of
-    tokens is part of the answer.
+    By layer: the mean; the share that is *dead* (rate at most ``dead``: by default, not one spike in the text) and *saturated*
+    (rate above ``saturated``); and a histogram of the rates in ``bins`` equal bins. Whether a neuron is dead depends on how
+    much is read: the number of tokens is part of the answer.
     """
 
     title: ClassVar[str] = "Activity: firing rates by layer"
@@ -29,6 +29,7 @@ class Activity(Measure):
 
     limit: int = number(200_000, 1)
     bins: int = number(50, 1, 1000)
+    dead: float = number(0.0, 0.0, 1.0)
     saturated: float = number(0.95, 0.0, 1.0)
 
     def quickly(self) -> Activity:
@@ -44,7 +45,7 @@ class Activity(Measure):
                 "neurons": len(rates),
                 "rate": float(rates.mean()),
                 "median": float(rates.median()),
-                "dead": float((rates == 0).double().mean()),
+                "dead": float((rates <= self.dead).double().mean()),
                 "saturated": float((rates > self.saturated).double().mean()),
                 "histogram": torch.histc(rates, self.bins, 0.0, 1.0).long().tolist(),
             }
@@ -54,8 +55,9 @@ class Activity(Measure):
         return {
             "tokens": seen.tokens,
             "rate": float(everyone.mean()),
-            "dead": float((everyone == 0).double().mean()),
+            "dead": float((everyone <= self.dead).double().mean()),
             "saturated": float((everyone > self.saturated).double().mean()),
+            "dead_at": self.dead,
             "saturated_above": self.saturated,
             "layers": layers,
         }
@@ -73,6 +75,7 @@ class Activity(Measure):
         rows.append(
             ("all", str(total), f"{figures['rate']:.1%}", "", f"{figures['dead']:.1%}", f"{figures['saturated']:.1%}")
         )
-        above = figures["saturated_above"]
-        note = f"On {figures['tokens']:,} held-out tokens. Dead: not one spike; saturated: a rate above {above:g}."
+        above, dead = figures["saturated_above"], figures.get("dead_at", 0.0)
+        words = f"at most {dead:g} spikes a token" if dead else "not one spike"
+        note = f"On {figures['tokens']:,} held-out tokens. Dead: {words}; saturated: a rate above {above:g}."
         return Table(("layer", "neurons", "mean rate", "median", "dead", "saturated"), tuple(rows), note)

@@ -113,10 +113,13 @@ class Energy(Measure):
 
 
 def _folded(terms: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The terms of blocks that are alike as one: ``blocks.0.fc_in`` and ``blocks.1.fc_in`` are ``blocks.fc_in``, summed."""
+    """The terms of blocks that are alike as one: ``blocks.0.fc_in`` and ``blocks.1.fc_in`` are ``blocks.fc_in``, summed. Where
+    some of them read spikes and others do not, those that differ from the first stand apart."""
     folded: dict[str, dict[str, Any]] = {}
     for term in terms:
         name = re.sub(r"\.\d+\.", ".", term["name"])
+        if name in folded and (folded[name]["events"] is None) != (term["events"] is None):
+            name += " of spikes" if term["events"] is not None else " of real numbers"
         known = folded.setdefault(name, dict.fromkeys(term, 0))
         for key, value in term.items():
             known[key] = name if key == "name" else None if value is None else known[key] + value

@@ -1,0 +1,152 @@
+"""``wetware inspect``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import fields
+from pathlib import Path
+
+from rich.markup import escape
+from rich.table import Table
+
+from wetware import __version__
+from wetware.commands.common import count, device, load_with_tokenizer
+from wetware.commands.console import Console
+from wetware.commands.evaluate import bar, corpus_of, run_of, show
+from wetware.config import ConfigError
+from wetware.data import corpus_from, prepare
+from wetware.data.files import write_atomically
+from wetware.evaluation import Results, Subject, ask
+from wetware.evaluation.document import Document
+from wetware.evaluation.inspection import (
+    Layer,
+    Observing,
+    Sentence,
+    assortativities,
+    first_sentence,
+    layers_of,
+    observe,
+    questions,
+    read_sentence,
+)
+from wetware.evaluation.suite_report import document
+from wetware.models import LanguageModel
+from wetware.pictures.architecture import THEMES, architecture
+from wetware.pictures.measures import draw
+from wetware.pictures.sentence import raster, traces
+from wetware.training import load
+
+LIMIT = 100_000
+
+
+def run(arguments: argparse.Namespace) -> int:
+    out = Path(arguments.out or Path(arguments.run) / "inspection")
+    return _picture(arguments, out) if arguments.picture else _everything(arguments, out)
+
+
+def _picture(arguments: argparse.Namespace, out: Path) -> int:
+    """The network alone, from the checkpoint alone."""
+    model, _ = load(arguments.run, device(arguments))
+    name = Path(arguments.run).resolve().name
+    console, pictures = Console(), _networks(model, name, out)
+    if not (found := assortativities(model)):
+        console.print("no assortativity: that needs gene programs and recurrent weights")
+    table = Table(title="mean |W_rec| within and between gene programs", title_justify="left", title_style="bold")
+    for column in ("layer", "within", "between", "ratio", "p"):
+        table.add_column(column, justify="right" if column != "layer" else "left")
+    for index, part in found.items():
+        table.add_row(str(index), *(f"{value:.4g}" for value in (part.within, part.between, part.ratio, part.p)))
+    if arguments.json:
+        layers = {str(index): {**part._asdict(), "ratio": part.ratio} for index, part in found.items()}
+        print(json.dumps({"pictures": [str(file) for file in pictures], "assortativity": layers}, indent=1))
+        return 0
+    if found:
+        console.print(table)
+    console.print(f"in {out}: {', '.join(file.name for file in pictures)}", markup=False)
+    return 0
+
+
+def _neurons(model: LanguageModel) -> tuple[Layer, ...]:
+    layers = layers_of(model)
+    if not layers:
+        raise ConfigError(f"{type(model.config).__name__} has no neurons: there is nothing to inspect")
+    return layers
+
+
+def _networks(model: LanguageModel, name: str, out: Path) -> list[Path]:
+    """The picture of the network, light and dark."""
+    layers, title = (
+        _neurons(model),
+        f"{name}: {type(model.config).__name__}, {count(model.parameter_count())} parameters",
+    )
+    return [
+        architecture(layers, title, out / f"architecture_{theme}.png", colours) for theme, colours in THEMES.items()
+    ]
+
+
+def _everything(arguments: argparse.Namespace, out: Path) -> int:
+    where = device(arguments)
+    model, tokenizer = load_with_tokenizer(arguments.run, where)
+    layers = _neurons(model)
+    corpus = corpus_from(arguments.data) if arguments.data else corpus_of(arguments.run)
+    _, train, held_out = prepare(corpus, tokenizer)
+    limit, name = arguments.limit or LIMIT, Path(arguments.run).resolve().name
+    subject = Subject(name, model, tokenizer, corpus, train, held_out, limit, run_of(arguments.run))
+    out.mkdir(parents=True, exist_ok=True)
+    results = _asked(subject, limit)
+    sentence = read_sentence(model, tokenizer, arguments.text or first_sentence(held_out, tokenizer))
+    pictures = _pictures(results, subject, out)
+    report = document(f"Inspection of {name}", _facts(subject), results, pictures)
+    if "wiring" not in results.tables:
+        report.heading("The network")
+        report.picture(pictures["wiring"], "Every neuron, and the strongest recurrent weights")
+    _tell_sentence(report, sentence, layers, name, out)
+    about = {"run": str(arguments.run), "model": type(model.config).__name__, "wetware": __version__, "limit": limit}
+    text = json.dumps({**about, **results.to_dict(), "sentence": sentence.to_dict()}, indent=1, allow_nan=False)
+    write_atomically(out / "results.json", text + "\n")
+    write_atomically(out / "report.md", report.markdown())
+    write_atomically(out / "report.html", report.html())
+    if arguments.json:
+        print(text)
+    else:
+        show(Console(), subject, results, out)
+    return 0 if results.figures and not results.failed else 1
+
+
+def _asked(subject: Subject, limit: int) -> Results:
+    """Every question; the text is read once for those that only watch."""
+    asked = questions(limit)
+    with bar() as shown:
+        task = shown.add_task("watching the neurons", total=1.0)
+        seen = observe(subject, limit, lambda share: shown.update(task, completed=0.15 * share))
+        given = {field.name: getattr(subject, field.name) for field in fields(subject)}
+        tell = lambda share, title: shown.update(task, completed=0.15 + 0.85 * share, description=escape(title))  # noqa: E731
+        return ask(Observing(**given, seen=seen), asked, tell)
+
+
+def _facts(subject: Subject) -> list[str]:
+    model = subject.model
+    parts = [type(model.config).__name__, f"{count(model.parameter_count())} parameters", f"wetware {__version__}"]
+    return [*parts, f"at most {subject.limit:,} held-out tokens of {type(subject.corpus).__name__}"]
+
+
+def _pictures(results: Results, subject: Subject, out: Path) -> dict[str, Path]:
+    """By the question's name; the network's is that of its wiring."""
+    found = {}
+    for name, figures in results.figures.items():
+        if picture := draw(name, {subject.name: figures}, out / f"{name}.png"):
+            found[name] = picture
+    light, _ = _networks(subject.model, subject.name, out)
+    return {"wiring": light, **found}
+
+
+def _tell_sentence(report: Document, sentence: Sentence, layers: tuple[Layer, ...], name: str, out: Path) -> None:
+    report.heading("One text, token by token")
+    report.text("Every spike; neurons sorted by program and by how often they fired.")
+    report.picture(raster(sentence, layers, name, out / "raster.png"), "Spikes of every layer over a text")
+    if picture := traces(sentence, name, out / "traces.png"):
+        report.heading("What the traits showed")
+        report.picture(picture, "Traces of the traits over the same text")
+    else:
+        report.text("No trait of this model has anything to show over a text.")
