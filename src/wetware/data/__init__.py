@@ -6,10 +6,12 @@ Nothing here imports torch, pyarrow, tokenizers or datasets before it is needed.
 
 from wetware.data.corpora import Corpus, HubDataset, Sotu, TextFiles, corpus_from
 from wetware.data.files import DataError, default_cache
+from wetware.data.length_max import LengthMax, LengthMaxTokenizer
 from wetware.data.packing import Packed, pack, prepare
+from wetware.data.saved_tokenizers import SavedTokenizer, load_tokenizer, tokenizer_from
 from wetware.data.stream import Chunk, HeldOut, Stream, held_out_rows
 from wetware.data.tasks import AssociativeRecall, Copying, Needle, Task, VariableBinding
-from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig, load_tokenizer
+from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig
 
 __all__ = [
     "BPE",
@@ -22,8 +24,11 @@ __all__ = [
     "DataError",
     "HeldOut",
     "HubDataset",
+    "LengthMax",
+    "LengthMaxTokenizer",
     "Needle",
     "Packed",
+    "SavedTokenizer",
     "Sotu",
     "Stream",
     "Task",
@@ -37,4 +42,5 @@ __all__ = [
     "load_tokenizer",
     "pack",
     "prepare",
+    "tokenizer_from",
 ]

@@ -19,7 +19,8 @@ import numpy as np
 
 from wetware.data.corpora import Corpus, Split, check_split
 from wetware.data.files import DataError, default_cache, digest, held, sync
-from wetware.data.tokenizers import Tokenizer, TokenizerConfig, load_tokenizer
+from wetware.data.saved_tokenizers import load_tokenizer
+from wetware.data.tokenizers import Tell, Tokenizer, TokenizerConfig
 
 FORMAT = 1
 SHARD_TOKENS = 64 * 2**20
@@ -123,11 +124,15 @@ def prepare(
     *,
     shard_tokens: int = SHARD_TOKENS,
     progress: Progress | None = None,
+    tell: Tell | None = None,
 ) -> tuple[Tokenizer, Packed, Packed]:
-    """``(tokenizer, train, validation)``. A tokenizer config is trained on the training split, once per corpus."""
+    """``(tokenizer, train, validation)``. A tokenizer config is trained on the training split, once per corpus.
+
+    ``progress`` is told of the packing, as by :func:`pack`; ``tell``, in words, of the tokenizer.
+    """
     fingerprint = corpus.fingerprint()
     if isinstance(tokenizer, TokenizerConfig):
-        tokenizer = _trained(corpus, fingerprint, tokenizer, cache)
+        tokenizer = _trained(corpus, fingerprint, tokenizer, cache, tell)
     train = _pack(corpus, fingerprint, tokenizer, "train", cache, shard_tokens, progress)
     return tokenizer, train, _pack(corpus, fingerprint, tokenizer, "validation", cache, shard_tokens, progress)
 
@@ -157,9 +162,13 @@ def _pack(
     return _cached(folder, Packed, build)
 
 
-def _trained(corpus: Corpus, fingerprint: str, config: TokenizerConfig, cache: str | Path | None) -> Tokenizer:
-    folder = _cache(cache) / "tokenizers" / digest([FORMAT, fingerprint, config.to_dict()])
-    return _cached(folder, load_tokenizer, lambda partial: config.train(corpus.documents("train")).save(partial))
+def _trained(
+    corpus: Corpus, fingerprint: str, config: TokenizerConfig, cache: str | Path | None, tell: Tell | None
+) -> Tokenizer:
+    folder = _cache(cache) / "tokenizers" / digest([FORMAT, fingerprint, config.fingerprint()])
+    return _cached(
+        folder, load_tokenizer, lambda partial: config.train(corpus.documents("train"), tell=tell).save(partial)
+    )
 
 
 def _cache(cache: str | Path | None) -> Path:

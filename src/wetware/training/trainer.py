@@ -129,7 +129,10 @@ class Trainer:
         def packing(documents: int, size: int) -> None:
             self.reporter.busy(f"packing the text: {documents} documents, {size / 1e6:.1f} MB")
 
-        return prepare(run.corpus, tokenizer or run.tokenizer, progress=packing)
+        def training(text: str) -> None:
+            self.reporter.busy(f"making the tokenizer: {text}")
+
+        return prepare(run.corpus, tokenizer or run.tokenizer, progress=packing, tell=training)
 
     # ------------------------------------------------------------------------------------------------------------- loop
 
