@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from wetware.data.longest_match import matcher
-from wetware.data.tokenizers import SINGLE_BYTES, Tell
+from wetware.data.tokenizers import SINGLE_BYTES, Tell, utf8
 
 STRETCH = 2**16  # bytes of a long document that count as a document of their own
 SHARE = 8  # no document gives more than one in so many bytes of the sample
@@ -51,7 +51,7 @@ class Sample(NamedTuple):
         stretches: list[bytes] = []
         left = limit
         for text in documents:
-            part = text[:limit].encode()[: min(left, -(-limit // SHARE))]
+            part = utf8(text[:limit])[: min(left, -(-limit // SHARE))]
             stretches += [part[start : start + STRETCH] for start in range(0, len(part), STRETCH)]
             left -= len(part)
             if left <= 0:
@@ -82,7 +82,7 @@ def allowed(piece: bytes, longest: int) -> bool:
 
 def find_pieces(sample: Sample, count: int, longest: int, documents: int, tell: Tell) -> list[bytes]:
     """At most ``count`` pieces, the 256 bytes first; then those of most use first."""
-    documents = min(documents, len(sample.ends))
+    documents = max(1, min(documents, len(sample.ends)))
     grower = _Grower(sample, longest, documents, tell)
     pieces = prune(sample, grower.grow([*SINGLE_BYTES], count + int(SURPLUS * (count - 256))), count)
     for _ in range(EXCHANGES):

@@ -130,11 +130,23 @@ def prepare(
 
     ``progress`` is told of the packing, as by :func:`pack`; ``tell``, in words, of the tokenizer.
     """
-    fingerprint = corpus.fingerprint()
     if isinstance(tokenizer, TokenizerConfig):
-        tokenizer = _trained(corpus, fingerprint, tokenizer, cache, tell)
+        tokenizer = train_tokenizer(corpus, tokenizer, cache, tell=tell)
+    fingerprint = corpus.fingerprint()
     train = _pack(corpus, fingerprint, tokenizer, "train", cache, shard_tokens, progress)
     return tokenizer, train, _pack(corpus, fingerprint, tokenizer, "validation", cache, shard_tokens, progress)
+
+
+def train_tokenizer(
+    corpus: Corpus, config: TokenizerConfig, cache: str | Path | None = None, *, tell: Tell | None = None
+) -> Tokenizer:
+    """The tokenizer that ``config`` makes of the training split, from the cache if it is there."""
+    key = digest([FORMAT, corpus.fingerprint(), config.fingerprint()])
+    return _cached(
+        _cache(cache) / "tokenizers" / key,
+        load_tokenizer,
+        lambda partial: config.train(corpus.documents("train"), tell=tell).save(partial),
+    )
 
 
 def _pack(
@@ -160,15 +172,6 @@ def _pack(
         (partial / "packed.json").write_text(json.dumps(about, indent=1))
 
     return _cached(folder, Packed, build)
-
-
-def _trained(
-    corpus: Corpus, fingerprint: str, config: TokenizerConfig, cache: str | Path | None, tell: Tell | None
-) -> Tokenizer:
-    folder = _cache(cache) / "tokenizers" / digest([FORMAT, fingerprint, config.fingerprint()])
-    return _cached(
-        folder, load_tokenizer, lambda partial: config.train(corpus.documents("train"), tell=tell).save(partial)
-    )
 
 
 def _cache(cache: str | Path | None) -> Path:

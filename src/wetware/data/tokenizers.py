@@ -149,7 +149,10 @@ class CharactersTokenizer(Tokenizer):
 
 
 class BPETokenizer(Tokenizer):
-    """Byte pair encoding by the library ``tokenizers``. ``described`` is what that library saves, boundary included."""
+    """Byte pair encoding by the library ``tokenizers``. ``described`` is what that library saves, boundary included.
+
+    library: its own tokenizer.
+    """
 
     kind = "BPE"
 
@@ -157,7 +160,7 @@ class BPETokenizer(Tokenizer):
         import tokenizers
 
         self._described = described
-        self._library = tokenizers.Tokenizer.from_str(json.dumps(described))
+        self.library = tokenizers.Tokenizer.from_str(json.dumps(described))
         symbols = sorted(described["model"]["vocab"].items(), key=lambda item: item[1])
         byte_of = _bytes_of_symbols()
         super().__init__([bytes(byte_of[letter] for letter in symbol) for symbol, _ in symbols[1:]])
@@ -165,7 +168,7 @@ class BPETokenizer(Tokenizer):
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         for text in texts:
             utf8(text)
-        return [encoding.ids for encoding in self._library.encode_batch_fast(list(texts))]
+        return [encoding.ids for encoding in self.library.encode_batch_fast(list(texts))]
 
     def data(self) -> Any:
         return self._described
