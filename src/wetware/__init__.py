@@ -24,10 +24,13 @@ _HOMES = {
         "Mixture",
         "Needle",
         "Part",
+        "LengthMax",
+        "SavedTokenizer",
         "Sotu",
         "TextFiles",
         "VariableBinding",
         "corpus_from",
+        "tokenizer_from",
     ),
     "wetware.layers": (
         "CurrentEncoder",

@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         _evaluate,
         _inspect,
         _study,
+        _tokenizer,
         _recipes,
         _mechanisms,
         _cell,
@@ -105,6 +106,7 @@ examples:
   wetware train gpt --data fineweb_finemath --tokens 200000000         streamed: 75 % FineWeb-Edu, 25 % FineMath
   wetware train gpt --data "0.9*hf:OWNER/NAME+0.1*my_texts/" --set corpus.block=4000000
   wetware train real_sam_small --set model.depth=2 --set training.optimizer.matrix=0.004
+  wetware train gpt_small --tokenizer LengthMax --set tokenizer.vocab_size=8192
   wetware train real_sam_small --set model.encoder=CurrentEncoder     another part in the same slot
   wetware train real_sam_small --set model.modulators.environment=none   a mechanism taken away
   wetware train real_sam_small --out runs/sam --resume --minutes 30   go on with runs/sam
@@ -117,6 +119,9 @@ the clock; with --steps or --tokens the same seed gives the same run.
     command.add_argument("--out", metavar="DIR", help="the run's folder (default: runs/RECIPE)")
     _set(command)
     _data(command, "the text to learn")
+    command.add_argument(
+        "--tokenizer", metavar="TOKENIZER", help="a kind (LengthMax, BPE, ...), or the folder of a trained one"
+    )
     limit = command.add_mutually_exclusive_group()
     limit.add_argument("--steps", type=_positive, metavar="N", help="how long: optimizer steps")
     limit.add_argument("--minutes", type=_positive_number, metavar="M", help="how long: minutes of training")
@@ -319,6 +324,33 @@ out in turn.
     command.add_argument("--resume", action="store_true", help="go on with a study that was begun")
     command.add_argument("--retry-failed", action="store_true", help="with --resume: try failed cells again")
     command.add_argument("--parent", type=_positive, help=argparse.SUPPRESS)
+
+
+def _tokenizer(commands) -> None:
+    more = """\
+examples:
+  wetware tokenizer train LengthMax --vocab 4096 --out runs/tokenizers/mine
+  wetware tokenizer train BPE --vocab 4096 --data my_texts/ --out runs/tokenizers/bpe
+  wetware tokenizer train LengthMax --set max_piece=16 --set "specials=<|user|>,<|assistant|>,<|end|>"
+  wetware tokenizer compare runs/tokenizers/mine runs/tokenizers/bpe Bytes
+  wetware tokenizer compare LengthMax BPE --vocab 4096        made of the text's training part
+  wetware train gpt_small --tokenizer runs/tokenizers/mine    a model that reads by it
+
+A tokenizer is trained on the training part of the text and measured on the held-out part. It is a kind (BPE, LengthMax,
+Bytes, Characters), the folder of a saved one or of a checkpoint, or a tokenizer.json in the form of SpikeWhale's.
+"""
+    command = _command(commands, "tokenizer", "Train a tokenizer, or compare several.", more)
+    actions = command.add_subparsers(dest="action", metavar="train|compare", required=True)
+    train = _command(actions, "train", "Make a tokenizer of a text.")
+    train.add_argument("kind", metavar="KIND", help="LengthMax, BPE, Characters or Bytes")
+    train.add_argument("--out", metavar="DIR", help="where it goes (default: runs/tokenizers/KIND)")
+    _set(train)
+    compare = _command(actions, "compare", "Measure tokenizers on the held-out part of a text.")
+    compare.add_argument("tokenizers", metavar="TOKENIZER", nargs="+", help="kinds, or folders of saved ones")
+    compare.add_argument("--json", action="store_true", help="print JSON")
+    for action in (train, compare):
+        action.add_argument("--vocab", type=_positive, metavar="N", help="tokens, of a kind that has a choice")
+        _data(action, "the text (default: sotu)")
 
 
 def _recipes(commands) -> None:

@@ -316,3 +316,13 @@ def test_a_benchmark_is_started_as_a_script():
     command = [sys.executable, str(FOLDER / "lif_layer.py"), *LAYER, "--rates", "0.1,0.3"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert set(last_line(done.stdout)["results"]) == {"0.1", "0.3"}
+
+
+def test_tokenizing_names_both_sides_and_what_each_makes_of_a_byte(bench, tiny_text, capsys):
+    options = ["--data", str(tiny_text), "--vocabulary", "320", "--megabytes", "1", "--rounds", "1"]
+    assert bench("tokenizing").main(options) == 0
+    found = last_line(capsys.readouterr().out)
+    assert found["vocabulary"] == {"wetware LengthMax": 320, "tokenizers BPE": 320}
+    assert found["tokens"]["wetware LengthMax"] < found["tokens"]["tokenizers BPE"] < found["bytes"]
+    assert set(found["ratios"]["wetware LengthMax"]) == set(found["results"]) - {"wetware LengthMax"}
+    assert "tokenizers BPE" in found["results"]

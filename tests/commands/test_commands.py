@@ -29,7 +29,7 @@ def trained(tiny_text, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "generate", "chat", "evaluate", "recipes", "mechanisms", "doctor", "demo"]
+    "command", ["train", "generate", "chat", "evaluate", "tokenizer", "recipes", "mechanisms", "doctor", "demo"]
 )
 def test_help_teaches(command, capsys):
     with pytest.raises(SystemExit) as ended:

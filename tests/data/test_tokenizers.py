@@ -10,11 +10,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wetware.config import ConfigError, from_dict, kinds
-from wetware.data import BPE, Bytes, Characters, DataError, TokenizerConfig, load_tokenizer
+from wetware.data import (
+    BPE,
+    Bytes,
+    Characters,
+    DataError,
+    LengthMax,
+    SavedTokenizer,
+    TextFiles,
+    TokenizerConfig,
+    load_tokenizer,
+    prepare,
+    tokenizer_from,
+)
 from wetware.data.tokenizers import BOUNDARY
 
 TEXTS = ["the cat sat on the mat; the cat sat still\n" * 20, "Ünïcödé “quotes” – 日本語 and 🐳🐳\r\n" * 5]
-CONFIGS = [BPE(vocab_size=300), Bytes(), Characters(), Characters(limit=2)]
+CONFIGS = [BPE(vocab_size=300), Bytes(), Characters(), Characters(limit=2), LengthMax(vocab_size=300)]
 TRAINED = [config.train(TEXTS) for config in CONFIGS]
 NAMES = [repr(config) for config in CONFIGS]
 
@@ -114,7 +126,7 @@ def test_characters_keep_the_most_frequent():
     assert tokenizer.encode("éüß") == [257, 258, *(byte + 1 for byte in "ß".encode())]
 
 
-@pytest.mark.parametrize("config", [BPE(), Characters()])
+@pytest.mark.parametrize("config", [BPE(), Characters(), LengthMax()])
 def test_training_on_nothing(config):
     with pytest.raises(DataError, match="training split is empty"):
         config.train([])
@@ -122,7 +134,7 @@ def test_training_on_nothing(config):
 
 def test_configs_round_trip_and_the_base_is_no_choice():
     assert all(from_dict(config.to_dict()) == config for config in CONFIGS)
-    assert set(kinds(TokenizerConfig)) == {"BPE", "Bytes", "Characters"}
+    assert set(kinds(TokenizerConfig)) == {"BPE", "Bytes", "Characters", "LengthMax", "SavedTokenizer"}
 
 
 def test_missing_and_damaged_files(tmp_path):
@@ -142,3 +154,27 @@ def test_missing_and_damaged_files(tmp_path):
     path.write_text(json.dumps({**content, "kind": "BPEE"}))
     with pytest.raises(DataError, match="did you mean 'BPE'"):
         load_tokenizer(tmp_path)
+
+
+def test_a_saved_tokenizer_is_taken_as_it_is_and_known_by_its_content(tmp_path, tiny_text):
+    place, cache, corpus = tmp_path / "saved", tmp_path / "cache", TextFiles(path=str(tiny_text))
+    config = SavedTokenizer(path=str(place))
+    for tokenizer in TRAINED[:2]:
+        tokenizer.save(place)
+        found, train, _ = prepare(corpus, config, cache)
+        assert found.fingerprint() == tokenizer.fingerprint()
+        assert train.vocab_size == tokenizer.vocab_size
+    with pytest.raises(DataError, match="no tokenizer at"):
+        SavedTokenizer(path=str(tmp_path / "none")).train([])
+
+
+def test_tokenizers_by_name(tmp_path):
+    assert tokenizer_from("LengthMax") == LengthMax()
+    assert tokenizer_from(str(tmp_path)) == SavedTokenizer(path=str(tmp_path))
+    for text, guess in (
+        ("LengthMx", "did you mean 'LengthMax'"),
+        ("", "allowed: BPE"),
+        ("SavedTokenizer", "no tokenizer"),
+    ):
+        with pytest.raises(DataError, match=guess):
+            tokenizer_from(text)

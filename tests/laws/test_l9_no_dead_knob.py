@@ -318,13 +318,27 @@ def test_every_field_of_a_part_changes_what_is_read(tmp_path):
         assert before[0] != after[0] and before[1] != after[1], name
 
 
-TOKENIZERS = {("BPE", "vocab_size"): (260, 300), ("Characters", "limit"): (1, 3)}
+TOKENIZERS = {
+    ("BPE", "vocab_size"): (260, 300),
+    ("Characters", "limit"): (1, 3),
+    ("LengthMax", "vocab_size"): (260, 280),
+    ("LengthMax", "max_piece"): (3, 24),
+    ("LengthMax", "spread"): (1, 3),
+    ("LengthMax", "sample"): (16, 10_000),
+    ("LengthMax", "specials"): ((), ("house",)),
+    ("SavedTokenizer", "path"): ("one", "other"),
+}
 
 
-def test_every_field_of_a_tokenizer_changes_its_tokens():
-    texts = ["the house of the law of the land, é ü ß ñ"] * 3
+def test_every_field_of_a_tokenizer_changes_its_tokens(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    texts = [*["the house of the law of the land, é ü ß ñ"] * 3, "my, my, my, my, my"]
+    wetware.Bytes().train(texts).save("one")
+    wetware.BPE(vocab_size=300).train(texts).save("other")
     for (kind, name), values in TOKENIZERS.items():
-        encoded = [registered(TokenizerConfig)[kind](**{name: value}).train(texts).encode(texts[0]) for value in values]
+        made = [registered(TokenizerConfig)[kind](**{name: value}).train(texts) for value in values]
+        read = "encode_special" if name == "specials" else "encode"
+        encoded = [[getattr(tokenizer, read)(text) for text in texts] for tokenizer in made]
         assert encoded[0] != encoded[1], f"{kind}.{name}"
     known = {(label, field.name) for label, kind in registered(TokenizerConfig).items() for field in fields(kind)}
     assert known == set(TOKENIZERS)

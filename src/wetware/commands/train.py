@@ -12,7 +12,7 @@ import torch
 from wetware.commands.common import count, device, note_speed
 from wetware.commands.progress import reporter
 from wetware.config import ConfigError, with_
-from wetware.data import Growing, corpus_from
+from wetware.data import Growing, corpus_from, tokenizer_from
 from wetware.recipes import recipe
 from wetware.training import Minutes, Reporter, Run, Steps, Tokens, Trainer
 from wetware.training.memory import keep_buffers
@@ -56,6 +56,8 @@ def _run(arguments: argparse.Namespace, report: Reporter) -> int:
     note_speed(where, report.message)
     folder = Path(arguments.out or Path("runs") / arguments.recipe)
     started = recipe(arguments.recipe)
+    if arguments.tokenizer is not None:
+        started = with_(started, "tokenizer", tokenizer_from(arguments.tokenizer))
     if arguments.data is not None:
         started = with_(started, "corpus", corpus_from(arguments.data))
     started = configure(started, arguments.settings)
@@ -65,7 +67,7 @@ def _run(arguments: argparse.Namespace, report: Reporter) -> int:
         started = with_(started, "training.limit", wanted)
     options: dict[str, Any] = {"device": where, "bfloat16": _bfloat16(arguments.dtype, where), "reporter": report}
     if arguments.resume:
-        if arguments.settings or arguments.data is not None or arguments.seed is not None:
+        if arguments.settings or any(getattr(arguments, name) is not None for name in ("data", "seed", "tokenizer")):
             raise ConfigError(
                 "--resume goes on with the run as it is: only --steps, --minutes and --tokens may be given"
             )

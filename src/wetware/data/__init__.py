@@ -9,13 +9,15 @@ from wetware.data.corpora import Corpus, Sotu, TextFiles
 from wetware.data.files import DataError, default_cache
 from wetware.data.growing import Growing
 from wetware.data.hub import HubDataset
+from wetware.data.length_max import LengthMax, LengthMaxTokenizer
 from wetware.data.mixture import Mixture, Part
 from wetware.data.named import corpus_from
 from wetware.data.packing import Packed, pack
 from wetware.data.prepare import prepare
+from wetware.data.saved_tokenizers import SavedTokenizer, load_tokenizer, tokenizer_from
 from wetware.data.stream import Chunk, HeldOut, Stream, held_out_rows
 from wetware.data.tasks import AssociativeRecall, Copying, Needle, Task, VariableBinding
-from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig, load_tokenizer
+from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig
 
 __all__ = [
     "BPE",
@@ -29,10 +31,13 @@ __all__ = [
     "Growing",
     "HeldOut",
     "HubDataset",
+    "LengthMax",
+    "LengthMaxTokenizer",
     "Mixture",
     "Needle",
     "Packed",
     "Part",
+    "SavedTokenizer",
     "Sotu",
     "Stream",
     "Task",
@@ -46,4 +51,5 @@ __all__ = [
     "load_tokenizer",
     "pack",
     "prepare",
+    "tokenizer_from",
 ]

@@ -10,7 +10,8 @@ from wetware.data.files import digest
 from wetware.data.growing import Growing
 from wetware.data.mixture import Mixture
 from wetware.data.packing import FORMAT, SHARD_TOKENS, Packed, Progress, cache_folder, cached, pack
-from wetware.data.tokenizers import Tokenizer, TokenizerConfig, load_tokenizer
+from wetware.data.saved_tokenizers import load_tokenizer
+from wetware.data.tokenizers import Tell, Tokenizer, TokenizerConfig
 
 # Of text without an end, what a tokenizer is trained on.
 SAMPLE_CHARACTERS = 32 * 2**20
@@ -23,15 +24,18 @@ def prepare(
     *,
     shard_tokens: int = SHARD_TOKENS,
     progress: Progress | None = None,
+    tell: Tell | None = None,
 ) -> tuple[Tokenizer, Packed, Packed]:
     """``(tokenizer, train, validation)``. A tokenizer config is trained on the training split, once per corpus.
+
+    ``progress`` is told of the packing, as by :func:`pack`; ``tell``, in words, of the tokenizer.
 
     The training split of a :class:`Mixture` is :class:`Growing`: its first block is packed now, the others when an epoch
     asks for them.
     """
     fingerprint = corpus.fingerprint()
     if isinstance(tokenizer, TokenizerConfig):
-        tokenizer = _trained(corpus, fingerprint, tokenizer, cache)
+        tokenizer = train_tokenizer(corpus, tokenizer, cache, tell=tell, fingerprint=fingerprint)
     if isinstance(corpus, Mixture):
         train: Packed = Growing(corpus, tokenizer, cache, progress=progress, fingerprint=fingerprint)
     else:
@@ -53,14 +57,22 @@ def prepare(
     )
 
 
-def _trained(corpus: Corpus, fingerprint: str, config: TokenizerConfig, cache: str | Path | None) -> Tokenizer:
-    folder = cache_folder(cache) / "tokenizers" / digest([FORMAT, fingerprint, config.to_dict()])
+def train_tokenizer(
+    corpus: Corpus,
+    config: TokenizerConfig,
+    cache: str | Path | None = None,
+    *,
+    tell: Tell | None = None,
+    fingerprint: str | None = None,
+) -> Tokenizer:
+    """The tokenizer that ``config`` makes of the training split, from the cache if it is there."""
+    key = digest([FORMAT, fingerprint or corpus.fingerprint(), config.fingerprint()])
 
     def build(partial: Path) -> None:
         documents = corpus.documents("train")
-        config.train(_sample(documents) if isinstance(corpus, Mixture) else documents).save(partial)
+        config.train(_sample(documents) if isinstance(corpus, Mixture) else documents, tell=tell).save(partial)
 
-    return cached(folder, load_tokenizer, build)
+    return cached(cache_folder(cache) / "tokenizers" / key, load_tokenizer, build)
 
 
 def _sample(documents: Iterable[str]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """Tokenizers: text to numbers and back, exactly.
 
-Every tokenizer is a table of *pieces*, the source bytes that each token stands for. Token 0 is the boundary that starts
-every document and stands for no byte; it is never the result of encoding text, whatever the text says. The pieces of an
+Every tokenizer is a table of *pieces*, the source bytes that each token stands for. One token, 0 unless a tokenizer was
+brought along from elsewhere, is the boundary that starts every document and stands for no byte; it is never the result of
+encoding text, whatever the text says. The pieces of an
 encoding, joined, are the UTF-8 bytes of the text, so decoding, counting bytes and streaming are the same for all.
 """
 
@@ -11,18 +12,19 @@ import codecs
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from wetware.config import Config, nearest, number
+from wetware.config import Config, number
 from wetware.data.files import DataError, digest, write_atomically
 
 BOUNDARY = "<|boundary|>"
 FILE = "tokenizer.json"
+Tell = Callable[[str], None]
 SINGLE_BYTES = tuple(bytes([byte]) for byte in range(256))
 
 
@@ -46,7 +48,7 @@ class Tokenizer:
     """Base of the tokenizers: ``pieces[id]`` are the bytes of a token; a subclass says how text is cut into pieces."""
 
     kind: ClassVar[str]
-    boundary: ClassVar[int] = 0
+    boundary: int = 0
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         self.pieces = (b"", *pieces)
@@ -58,7 +60,7 @@ class Tokenizer:
 
     @property
     def token_bytes(self) -> np.ndarray:
-        """int64 [vocab_size]: how many bytes of source text each token stands for; 0 for the boundary."""
+        """int64 [vocab_size]: how many bytes of source text each token stands for; 0 for the boundary and its like."""
         return np.array([len(piece) for piece in self.pieces], dtype=np.int64)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
@@ -111,7 +113,7 @@ class BytesTokenizer(Tokenizer):
         super().__init__(SINGLE_BYTES)
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        return [[byte + 1 for byte in _utf8(text)] for text in texts]
+        return [[byte + 1 for byte in utf8(text)] for text in texts]
 
     def data(self) -> Any:
         return {}
@@ -136,7 +138,7 @@ class CharactersTokenizer(Tokenizer):
         return [list(chain.from_iterable(map(self._cut, text))) for text in texts]
 
     def _cut(self, character: str) -> list[int]:
-        return self._tokens.get(character) or [byte + 1 for byte in _utf8(character)]
+        return self._tokens.get(character) or [byte + 1 for byte in utf8(character)]
 
     def data(self) -> Any:
         return {"characters": self.characters}
@@ -147,7 +149,10 @@ class CharactersTokenizer(Tokenizer):
 
 
 class BPETokenizer(Tokenizer):
-    """Byte pair encoding by the library ``tokenizers``. ``described`` is what that library saves, boundary included."""
+    """Byte pair encoding by the library ``tokenizers``. ``described`` is what that library saves, boundary included.
+
+    library: its own tokenizer.
+    """
 
     kind = "BPE"
 
@@ -155,15 +160,15 @@ class BPETokenizer(Tokenizer):
         import tokenizers
 
         self._described = described
-        self._library = tokenizers.Tokenizer.from_str(json.dumps(described))
+        self.library = tokenizers.Tokenizer.from_str(json.dumps(described))
         symbols = sorted(described["model"]["vocab"].items(), key=lambda item: item[1])
         byte_of = _bytes_of_symbols()
         super().__init__([bytes(byte_of[letter] for letter in symbol) for symbol, _ in symbols[1:]])
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         for text in texts:
-            _utf8(text)
-        return [encoding.ids for encoding in self._library.encode_batch_fast(list(texts))]
+            utf8(text)
+        return [encoding.ids for encoding in self.library.encode_batch_fast(list(texts))]
 
     def data(self) -> Any:
         return self._described
@@ -173,18 +178,22 @@ class BPETokenizer(Tokenizer):
         return cls(data)
 
 
-KINDS: dict[str, type[Tokenizer]] = {cls.kind: cls for cls in (BPETokenizer, BytesTokenizer, CharactersTokenizer)}
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TokenizerConfig(Config):
     """How a tokenizer is made from a corpus."""
 
     abstract: ClassVar[bool] = True
 
-    def train(self, documents: Iterable[str]) -> Tokenizer:
-        """The tokenizer for ``documents``. Raises :class:`DataError` when it needs text and there is none."""
+    def train(self, documents: Iterable[str], *, tell: Tell | None = None) -> Tokenizer:
+        """The tokenizer for ``documents``. Raises :class:`DataError` when it needs text and there is none.
+
+        tell: is told how far it is, by a tokenizer that takes its time.
+        """
         raise NotImplementedError
+
+    def fingerprint(self) -> Any:
+        """Plain data; equal only for configs that make the same tokenizer of the same documents."""
+        return self.to_dict()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -196,7 +205,7 @@ class BPE(TokenizerConfig):
 
     vocab_size: int = number(4096, 257)
 
-    def train(self, documents: Iterable[str]) -> BPETokenizer:
+    def train(self, documents: Iterable[str], *, tell: Tell | None = None) -> BPETokenizer:
         from tokenizers import Tokenizer as Library
         from tokenizers import decoders, models, pre_tokenizers, trainers
 
@@ -205,7 +214,7 @@ class BPE(TokenizerConfig):
         library.decoder = decoders.ByteLevel()
         alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
         trainer = trainers.BpeTrainer(vocab_size=self.vocab_size - 1, initial_alphabet=alphabet, show_progress=False)
-        library.train_from_iterator(_some(documents), trainer)
+        library.train_from_iterator(some(documents), trainer)
         described = json.loads(library.to_str())
         # The boundary is an ordinary entry that no merge reaches: a special token would be found inside users' text.
         vocabulary = described["model"]["vocab"]
@@ -217,7 +226,7 @@ class BPE(TokenizerConfig):
 class Bytes(TokenizerConfig):
     """The 256 bytes and the boundary; nothing is learned from the corpus."""
 
-    def train(self, documents: Iterable[str]) -> BytesTokenizer:
+    def train(self, documents: Iterable[str], *, tell: Tell | None = None) -> BytesTokenizer:
         return BytesTokenizer()
 
 
@@ -230,33 +239,17 @@ class Characters(TokenizerConfig):
 
     limit: int = number(1024, 0)
 
-    def train(self, documents: Iterable[str]) -> CharactersTokenizer:
+    def train(self, documents: Iterable[str], *, tell: Tell | None = None) -> CharactersTokenizer:
         counts: Counter[str] = Counter()
-        for text in _some(documents):
+        for text in some(documents):
             counts.update(text)
         several = [character for character in counts if ord(character) > 127]
         several.sort(key=lambda character: (-counts[character], character))
         return CharactersTokenizer("".join(several[: self.limit]))
 
 
-def load_tokenizer(folder: str | Path) -> Tokenizer:
-    """The tokenizer that :meth:`Tokenizer.save` wrote. Raises :class:`DataError` when it is missing or damaged."""
-    path = Path(folder) / FILE
-    try:
-        content = json.loads(path.read_bytes())
-        kind, expected, data = content["kind"], content["fingerprint"], content["data"]
-    except OSError as error:
-        raise DataError(f"no tokenizer at {str(path)!r}: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"damaged tokenizer {str(path)!r}: {type(error).__name__}: {error}") from None
-    if kind not in KINDS:
-        raise DataError(f"unknown kind of tokenizer {kind!r} in {str(path)!r}{nearest(str(kind), KINDS)}")
-    if digest([kind, data]) != expected:
-        raise DataError(f"damaged tokenizer {str(path)!r}: its content is not what was saved")
-    return KINDS[kind].from_data(data)
-
-
-def _utf8(text: str) -> bytes:
+def utf8(text: str) -> bytes:
+    """The bytes of ``text``, or :class:`DataError` if it holds half a character."""
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -264,7 +257,7 @@ def _utf8(text: str) -> bytes:
         raise DataError(message) from None
 
 
-def _some(documents: Iterable[str]) -> Iterator[str]:
+def some(documents: Iterable[str]) -> Iterator[str]:
     """``documents``, or :class:`DataError` if there is none."""
     iterator = iter(documents)
     for first in iterator:

@@ -138,7 +138,10 @@ class Trainer:
                 raise _Interrupted
             self.reporter.busy(f"packing the text: {documents} documents, {size / 1e6:.1f} MB")
 
-        return prepare(run.corpus, tokenizer or run.tokenizer, progress=packing)
+        def training(text: str) -> None:
+            self.reporter.busy(f"making the tokenizer: {text}")
+
+        return prepare(run.corpus, tokenizer or run.tokenizer, progress=packing, tell=training)
 
     # ------------------------------------------------------------------------------------------------------------- loop
 
