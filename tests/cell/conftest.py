@@ -1,6 +1,7 @@
 """A small simulated screen, made once."""
 
 import pytest
+import torch
 
 from wetware.cell import SyntheticScreen
 
@@ -15,3 +16,10 @@ def small_config():
 @pytest.fixture(scope="session")
 def small_screen():
     return SMALL.build()
+
+
+@pytest.fixture(autouse=True)
+def _still_one_thread():
+    """scanpy sets the number of threads of the whole process, PyTorch's too; whoever comes after must not pay for it."""
+    yield
+    torch.set_num_threads(1)
