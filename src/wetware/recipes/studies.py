@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from wetware.config import snake
 from wetware.evaluation.study import Change, Study
 from wetware.recipes.mini import gpt_mini, gru_mini, lstm_mini, real_sam_mini
-from wetware.recipes.spikewhale import spikewhale_1m
+from wetware.recipes.spikewhale import SMALL_TRAITS, spikewhale_1m
 from wetware.training import Run, Training
+from wetware.traits import BigramBias, TraitConfig
+
+TRAITS_IN_WORDS = (
+    "hashed memory of the last 2 and 3 tokens",
+    "linear attention by binary queries and keys",
+    "the programs' activity, fed back",
+    "coupled oscillators",
+    "six experts and a shared one",
+    "three steps of refinement, each supervised",
+    "foretells the token after the next too",
+    "foretells its own vector four tokens on",
+)
 
 
 def _usual_rates() -> Run:
@@ -90,3 +103,35 @@ def spikewhale_bridge() -> Study:
         tokens=400_000,
         held_out=100_000,
     )
+
+
+def spikewhale_traits() -> Study:
+    """What each of SpikeWhale's traits is worth, added alone, and all of them. An hour and a half of one core."""
+    changes = [_with_trait(trait, about) for trait, about in zip(SMALL_TRAITS, TRAITS_IN_WORDS, strict=True)]
+    every = tuple(setting for change in changes for setting in change.settings)
+    return Study(
+        run=spikewhale_1m(),
+       
+       
+       
+       
+       
+       
+       
+       
+       
+       
+        question="What does each trait of SpikeWhale add to the plain model, at equal tokens and matched parameters, and at equal " "time? Expected before the first cell: n-gram memory, attention and experts help; oscillators, program semantics and " "JEPA do nothing that 300 k tokens could show.", leave_out=(), changes=(
+            *changes,
+            _with_trait(BigramBias(rank=24), "the least memory of the last token: Engram's control"),
+            Change("with all traits", every, "all eight"),
+        ),
+        tokens=300_000,
+        held_out=100_000,
+        longer=(1.5, 3.0),
+    )
+
+
+def _with_trait(trait: TraitConfig, about: str) -> Change:
+    name = snake(type(trait).__name__)
+    return Change(f"with {name}", ((f"model.traits.{name}", trait),), about)

@@ -143,3 +143,28 @@ def test_a_study_without_a_row_has_a_report_too(store, plan, tmp_path):
     store.register(plan)
     write_report(store, "planted", tmp_path, Console(quiet=True))
     assert "0 of 42 cells are done" in (tmp_path / "report.md").read_text()
+
+
+def test_at_equal_time(small_run):
+    """An arm that takes 1.5 times as long a token is worth what it beats the whole by at 1.5 times the tokens."""
+    import math
+
+    from wetware.evaluation.study.results import at_equal_time
+
+    study = Study(run=small_run, leave_out=("firing_target",), plain=None, tokens=640, match=False, longer=(2.0,))
+    plan = draw_up("longer", study, measure=False)
+    names = [arm.name for arm in plan.arms]
+    assert names[-1] == "everything, 2 x tokens" and plan.arms[-1].tokens == 1280
+    speeds = tuple({"skeleton": 2.5, "without firing_target": 4.0 / 1.5}.get(name, 4.0) for name in names)
+    plan = replace(plan, speeds=speeds)
+    scores = {"everything": {0: 2.0, 1: 2.2}, "everything, 2 x tokens": {0: 1.8, 1: 2.1}, "skeleton": {0: 3.0}}
+    scores["without firing_target"] = {0: 1.95, 1: 2.0}
+    share = math.log(1.5) / math.log(2.0)
+    timed = at_equal_time(plan, plan.arm("without firing_target"), scores)
+    assert timed == pytest.approx([1.95 - (2.0 - 0.2 * share), 2.0 - (2.2 - 0.1 * share)])
+    assert len(at_equal_time(plan, plan.arm("skeleton"), scores)) == 1  # 1.6 times the time: between the rungs too
+    slow = replace(plan, speeds=tuple(1.0 if name == "skeleton" else 4.0 for name in names))
+    assert at_equal_time(slow, slow.arm("skeleton"), scores) == ()  # 4 times: nothing was trained as long
+    fast = replace(plan, speeds=tuple(8.0 if name == "skeleton" else 4.0 for name in names))
+    assert at_equal_time(fast, fast.arm("skeleton"), scores) == pytest.approx([1.0])  # at equal tokens
+    assert at_equal_time(plan, plan.arms[-1], scores) == at_equal_time(plan, plan.arms[0], scores) == ()

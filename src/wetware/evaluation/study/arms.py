@@ -17,11 +17,12 @@ from wetware.models import GPT, ModelConfig
 from wetware.training import Run, Tokens
 
 EVERYTHING, SKELETON, PLAIN = "everything", "skeleton", "plain"
-ANCHOR, LEFT_OUT, ADDED, CONTROL, PEER, EQUAL_TIME = (
+ANCHOR, LEFT_OUT, ADDED, CONTROL, LONGER, PEER, EQUAL_TIME = (
     "anchor",
     "left out",
     "added alone",
     "control",
+    "trained longer",
     "peer",
     "peer at equal time",
 )
@@ -46,6 +47,8 @@ class Study:
     as it reads in the time in which the recipe reads its own. tokens: read in training, the same for every arm.
     margin: the difference in bits per byte below which nobody would care; what equivalence is tested against. held_out: tokens
     of the final score (None: all). match: whether arms get the width at which they have as many parameters as everything on.
+    longer: how many times the tokens to train everything on with once more; between these, arms that take more time a token are
+    compared with what everything on is worth in their time.
     """
 
     run: Run
@@ -61,6 +64,7 @@ class Study:
     margin: float = 0.01
     held_out: int | None = None
     match: bool = True
+    longer: tuple[float, ...] = ()
 
     def arms(self) -> tuple[Arm, ...]:
         """Every arm, its parameters matched. ``run`` must be fitted to its tokenizer. Raises ConfigError for unknown paths."""
@@ -88,6 +92,10 @@ class Study:
                     f"{change.name}: no arm {change.against!r} to compare with{nearest(change.against, names)}"
                 )
             arms.append(Arm(change.name, CONTROL, changed(base, change.settings), change.against, change.about))
+        for times in self.longer:
+            count = round(times * self.tokens)
+            more = replace(run, training=replace(run.training, limit=Tokens(count=count)))
+            arms.append(Arm(f"{EVERYTHING}, {times:g} x tokens", LONGER, more, EVERYTHING, "the same, trained longer"))
         for name, model in self.peers:
             arms.append(Arm(name, PEER, replace(run, model=self._as_peer(model)), EVERYTHING, type(model).__name__))
         references = {arm.against for arm in arms} - {arm.name for arm in arms} - {None}

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from wetware.evaluation.document import Document
-from wetware.evaluation.statistics import Interval, short
-from wetware.evaluation.study.arms import ADDED, ANCHOR, CONTROL, EQUAL_TIME, LEFT_OUT, PEER
+from wetware.evaluation.statistics import Interval, interval, short
+from wetware.evaluation.study.arms import ADDED, ANCHOR, CONTROL, EQUAL_TIME, LEFT_OUT, LONGER, PEER
 from wetware.evaluation.study.plan import ANALYSIS
 from wetware.evaluation.study.results import Outcome, Results
 
@@ -16,6 +16,7 @@ TITLES = {
     LEFT_OUT: "Left out of the whole",
     ADDED: "Added alone to the bare skeleton",
     CONTROL: "Controls",
+    LONGER: "Everything on, trained longer",
     PEER: "Peers at equal tokens",
     EQUAL_TIME: "Peers at equal time",
 }
@@ -56,6 +57,13 @@ def document(results: Results, pictures: Mapping[str, Path]) -> Document:
         members = [outcome for outcome in results.outcomes if outcome.arm.group == group]
         report.text(_compared(members))
         report.table(COLUMNS, [row(outcome) for outcome in members])
+    if timed := [outcome for outcome in results.outcomes if outcome.timed]:
+        report.heading("At equal time")
+        report.text(
+            "What an arm is worth against everything on when that trains as long as the arm did, on more tokens: interpolated "
+            "between the arms that train it longer. An arm that takes no more time a token is compared at equal tokens."
+        )
+        report.table(("arm", "effect [95 %]", "time a token"), [_timed(outcome) for outcome in timed])
     for name, about in (("forest", "effects with 95 % intervals"), ("curves", "learning curves with 95 % bands")):
         if name in pictures:
             report.picture(pictures[name], about)
@@ -116,6 +124,11 @@ def details(outcome: Outcome) -> tuple[str, ...]:
         *tested,
         " ".join(f"{rate:.1%}" for rate in outcome.firing),
     )
+
+
+def _timed(outcome: Outcome) -> tuple[str, ...]:
+    mean, ends = sum(outcome.timed) / len(outcome.timed), interval(list(outcome.timed))
+    return outcome.arm.name, f"{mean:+.4f} {_ends(ends)}", f"{outcome.cost or 1.0:.2f}x"
 
 
 def _compared(members: list[Outcome]) -> str:

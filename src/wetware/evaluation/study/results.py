@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import statistics as plain
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from wetware.evaluation.power import limits
 from wetware.evaluation.statistics import Interval, Judged, Verdict, family, interval, paired
-from wetware.evaluation.study.arms import ADDED, LEFT_OUT, Arm
+from wetware.evaluation.study.arms import ADDED, EQUAL_TIME, EVERYTHING, LEFT_OUT, LONGER, Arm
 from wetware.evaluation.study.matching import parameters
 from wetware.evaluation.study.plan import Plan
 from wetware.evaluation.study.store import DONE, FAILED, Cell, Store
@@ -32,7 +34,8 @@ _TURNED = {
 
 class Outcome(NamedTuple):
     """One arm. scores: bits per byte by seed. judged: the effect against its reference (None: an anchor without one, or too
-    few seeds). cost: seconds a token, as a multiple of its reference's."""
+    few seeds). cost: seconds a token, as a multiple of its reference's. timed: the effect by seed against what its reference is
+    worth when it trains as long as this arm did (see :func:`at_equal_time`)."""
 
     arm: Arm
     parameters: int
@@ -41,6 +44,7 @@ class Outcome(NamedTuple):
     judged: Judged | None
     cost: float | None
     firing: tuple[float, ...]
+    timed: tuple[float, ...] = ()
 
     @property
     def mean(self) -> float | None:
@@ -120,6 +124,7 @@ def results(store: Store, name: str) -> Results:
             judged.get(arm.name),
             plan.speed(arm.against) / plan.speed(arm.name) if arm.against else None,
             _firing([cell for cell in cells if cell.arm == arm.name]),
+            at_equal_time(plan, arm, scores),
         )
         for arm in plan.arms
     )
@@ -132,6 +137,26 @@ def results(store: Store, name: str) -> Results:
         for arm in plan.arms
     }
     return Results(plan, store.digest(name), cells, outcomes, _limits(plan, list(judged.values())), curves)
+
+
+def at_equal_time(plan: Plan, arm: Arm, scores: dict[str, dict[int, float]]) -> tuple[float, ...]:
+    """By seed: the score of ``arm`` minus that of everything on after as much time, interpolated in the logarithm of its tokens
+    between the arms that train it longer. Empty where the study trains nothing longer, or not long enough."""
+    whole = next((other for other in plan.arms if other.name == EVERYTHING), None)
+    longer = sorted((other.tokens, other.name) for other in plan.arms if other.group == LONGER)
+    if whole is None or not longer or arm.against != EVERYTHING or arm.group in (LONGER, EQUAL_TIME):
+        return ()
+    rungs = [(whole.tokens, EVERYTHING), *longer]
+    # an arm that takes less time a token is given no more than it used: equal tokens, then, not equal time
+    tokens = max(float(whole.tokens), arm.tokens * plan.speed(EVERYTHING) / plan.speed(arm.name))
+    if tokens > rungs[-1][0]:
+        return ()
+    (low, below), (high, above) = next(pair for pair in pairwise(rungs) if tokens <= pair[1][0])
+    share = math.log(tokens / low) / math.log(high / low)
+    seeds = sorted(scores[arm.name].keys() & scores[below].keys() & scores[above].keys())
+    return tuple(
+        scores[arm.name][seed] - (1.0 - share) * scores[below][seed] - share * scores[above][seed] for seed in seeds
+    )
 
 
 def _differences(arm: Arm, scores: dict[str, dict[int, float]]) -> list[float]:
