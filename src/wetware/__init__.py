@@ -94,7 +94,19 @@ _HOMES = {
     ),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
-_ROOMS = ("config", "data", "kernels", "layers", "models", "modulation", "neurons", "recipes", "state", "training")
+_ROOMS = (
+    "cell",
+    "config",
+    "data",
+    "kernels",
+    "layers",
+    "models",
+    "modulation",
+    "neurons",
+    "recipes",
+    "state",
+    "training",
+)
 
 __all__ = ["__version__", "build", "model_names", "tiny", *sorted(_HOME)]
 
