@@ -132,6 +132,7 @@ _HOMES = {
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _ROOMS = (
+    "cell",
     "config",
     "data",
     "kernels",

@@ -33,6 +33,7 @@ from wetware.cell import (
 from wetware.cell.held_out import HeldOut
 from wetware.cell.protein_language_model import embed_proteins, esm2, read_fasta
 from wetware.cell.screen import ScreenConfig
+from wetware.cell.virtual_cell import train_on
 from wetware.commands.common import device
 from wetware.commands.console import Console
 from wetware.config import ConfigError, nearest, with_
@@ -145,14 +146,15 @@ def _train(arguments: argparse.Namespace) -> int:
     config = _settings(VirtualCell(screen=_screen(arguments)), arguments.settings)
     if arguments.seed is not None:
         config = replace(config, seed=arguments.seed)
-    embeddings = load_embeddings(arguments.embeddings) if arguments.embeddings else None
+    given = load_embeddings(arguments.embeddings) if arguments.embeddings else None
     screen = config.screen.build()
-    if embeddings is None and screen.embeddings is None:
+    embeddings = given or screen.embeddings
+    if embeddings is None:
         raise ConfigError("--embeddings is needed: a vector for each gene (see: wetware cell embed)")
     with _bar() as tell:
-        cell = config.build(embeddings, screen, tell)
-        save_cell(cell, out)
-        expression = prepare(screen, config.preparation, cell.genes, tell)
+        expression = prepare(screen, config.preparation, progress=lambda share, text: tell(0.7 * share, text))
+        cell = train_on(config, expression, embeddings, lambda share, text: tell(0.7 + 0.3 * share, text))
+    save_cell(cell, out)
     result = cell.score(expression)
     write_atomically(out / "held_out.json", json.dumps(_plain(cell, result), indent=1, allow_nan=False) + "\n")
     sizes = ", ".join(f"{len(targets)} {name}" for name, targets in cell.parts.items())
@@ -161,7 +163,7 @@ def _train(arguments: argparse.Namespace) -> int:
     )
     if expression.dropped:
         console.print(f"{len(expression.dropped)} targets left out: no control cell in their batches", style="yellow")
-    if missing := sum((embeddings or cell.embeddings).lookup(expression.targets).missing):
+    if missing := sum(embeddings.lookup(expression.targets).missing):
         console.print(f"{missing} targets have no embedding of their own: the mean of all stands in", style="yellow")
     kept = f"kept step {cell.best} of {len(cell.history) - 1}"
     console.print(f"{kept}: validation loss {cell.history[cell.best]:.4f} (no change at all: {cell.history[0]:.4f})")

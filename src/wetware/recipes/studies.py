@@ -109,22 +109,18 @@ def spikewhale_traits() -> Study:
     """What each of SpikeWhale's traits is worth, added alone, and all of them. An hour and a half of one core."""
     changes = [_with_trait(trait, about) for trait, about in zip(SMALL_TRAITS, TRAITS_IN_WORDS, strict=True)]
     every = tuple(setting for change in changes for setting in change.settings)
+    narrow, wide = ("model.width", 256), ("model.width", 408)
     return Study(
         run=spikewhale_1m(),
-       
-       
-       
-       
-       
-       
-       
-       
-       
-       
-        question="What does each trait of SpikeWhale add to the plain model, at equal tokens and matched parameters, and at equal " "time? Expected before the first cell: n-gram memory, attention and experts help; oscillators, program semantics and " "JEPA do nothing that 300 k tokens could show.", leave_out=(), changes=(
+        question="What does each trait of SpikeWhale add to the plain model, at equal tokens and matched parameters, and at "
+        "equal time? Expected before the first cell: n-gram memory, attention and experts help; oscillators, program "
+        "semantics and JEPA do nothing that 300 k tokens could show.",
+        leave_out=(),
+        changes=(
             *changes,
             _with_trait(BigramBias(rank=24), "the least memory of the last token: Engram's control"),
-            Change("with all traits", every, "all eight"),
+            Change("wider", (wide,), "as many parameters as with all traits", match=False),
+            Change("with all traits", (narrow, *every), "all eight, at the plain width", against="wider", match=False),
         ),
         tokens=300_000,
         held_out=100_000,

@@ -30,12 +30,14 @@ ALL = "all"
 
 
 class Change(NamedTuple):
-    """A control that a study declares: ``settings`` (path, value) of the run that make it out of the run of ``against``."""
+    """A control that a study declares: ``settings`` (path, value) of the run that make it out of the run of ``against``.
+    ``match``: whether its width is matched too; not where what is added has more parameters than a narrow model leaves."""
 
     name: str
     settings: tuple[tuple[str, Any], ...]
     about: str = ""
     against: str = EVERYTHING
+    match: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +104,9 @@ class Study:
         if references:
             missing = ", ".join(sorted(str(name).removeprefix("only ") for name in references))
             raise ConfigError(f"to add a part of a part, add what holds it too: {missing}")
-        target = parameters(run.model)
-        return tuple(arm.matched(target if self.match else None) for arm in arms)
+        target = parameters(run.model) if self.match else None
+        as_it_is = {change.name for change in self.changes if not change.match}
+        return tuple(arm.matched(None if arm.name in as_it_is else target) for arm in arms)
 
     def _as_peer(self, model: ModelConfig) -> ModelConfig:
         """Another model for the same tokens."""
