@@ -365,17 +365,17 @@ def _mechanisms(commands) -> None:
 def _cell(commands) -> None:
     more = """\
 examples:
-  wetware cell program --out P.safetensors --size 512           neurons' programs, from effects that come with wetware
+  wetware cell program --size 512                               neurons' programs, from effects that come with wetware
   wetware cell train --data synthetic --out runs/cell           a simulated screen: half a minute
   wetware cell embed UP000005640_9606.fasta --out esm2.npz      a vector for each human protein
   wetware cell train --data adata_Training.h5ad --embeddings esm2.npz --out runs/cell
   wetware cell score runs/cell --data other.h5ad --embeddings esm2.npz
-  wetware cell program runs/cell --out P.safetensors
+  wetware cell program runs/cell --out effects.safetensors
 
 The virtual cell predicts how expression changes when a gene is knocked down, and so what that does to six gene programs.
 Each neuron is assigned knock-downs, and their effects are its row of the matrix P that can modulate it.
 """
-    command = _command(commands, "cell", "Gene programs: train a virtual cell, and make the matrix P of it.", more)
+    command = _command(commands, "cell", "Gene programs: train a virtual cell, and make what sets neurons of it.", more)
     actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
     _cell_train(actions)
     _cell_score(actions)

@@ -156,7 +156,7 @@ def trained(config, screen):
 
 @pytest.mark.slow
 def test_the_packaged_effects_are_those_of_the_default_cell():
-    """``wetware cell train --data synthetic --out DIR``, then ``wetware cell program DIR --effects FILE``, made the file."""
+    """``wetware cell train --data synthetic --out DIR``, then ``wetware cell program DIR --out FILE``, made the file."""
     made, kept = VirtualCell().build().effects(), packaged_effects()
     assert made.genes == kept.genes
     assert torch.allclose(made.scores, kept.scores, atol=1e-3)

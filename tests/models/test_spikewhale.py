@@ -82,3 +82,15 @@ def test_sizes():
         with torch.device("meta"):
             model = wetware.recipe(name).model.module()
         assert abs(model.parameter_count() / 1e6 - millions) < 0.1, name
+
+
+def test_the_author_s_size_by_part():
+    """What the description determines, and what is left for the traits; nothing is allocated."""
+    with torch.device("meta"):
+        model = wetware.recipe("spikewhale").model.module()
+    counted = {"table": 0, "layers": 0, "readout": 0, "modulators": 0, "traits": 0}
+    for path, parameter in model.named_parameters():
+        counted[path.partition(".")[0]] += parameter.numel()
+    assert counted.pop("traits") == 164_748_416
+    assert counted == {"table": 24_569_856, "layers": 17_719_104, "readout": 8_856_577, "modulators": 54}
+    assert abs(model.parameter_count() - 215_901_779) < 10_000
