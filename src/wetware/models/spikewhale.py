@@ -178,7 +178,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
         keep = keep_mask(tokens, self.config.boundary, self.table)
         context = Context(tokens, keep, self.table, self.logits)
         remembered, losses = state.traits._asdict(), {}
-        x, remembered = self._through(Site.INPUT, self.table[tokens] / DEVIATION, context, remembered, losses)
+        x, remembered = self.through(Site.INPUT, self.table[tokens] / DEVIATION, context, remembered, losses)
         activity, layers = [], []
         for layer, params, before in zip(self.layers, self.neuron_params(signals), state.layers, strict=True):
             fired, after = layer(x, before, params, keep)
@@ -190,7 +190,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
         readout = state.readout
         if self.config.readout_decay:
             z, readout = self.leak(z, readout, keep)
-        z, remembered = self._through(Site.READOUT, rms_norm(z), context, remembered, losses)
+        z, remembered = self.through(Site.READOUT, rms_norm(z), context, remembered, losses)
         if z.requires_grad:
             for name, trait in self.traits.items():
                 losses |= {f"{name}.{key}": value for key, value in trait.losses(z, context).items()}
@@ -199,7 +199,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
         state = SpikeWhaleState(tuple(layers), readout, self._trait_states(**remembered))
         return Output(self.logits(z), state, tuple(activity), losses)
 
-    def _through(
+    def through(
         self, site: Site, hidden: Tensor, context: Context, states: dict[str, State], losses: dict[str, Tensor]
     ) -> tuple[Tensor, dict[str, State]]:
         """``hidden`` through the traits at ``site``; their states, and their losses added to ``losses``."""
@@ -220,7 +220,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
         keep = keep_mask(tokens, self.config.boundary, self.table)
         context = Context(tokens, keep, self.table, self.logits)
         states = self.init_state(len(tokens))
-        x, _ = self._through(Site.INPUT, self.table[tokens] / DEVIATION, context, states.traits._asdict(), {})
+        x, _ = self.through(Site.INPUT, self.table[tokens] / DEVIATION, context, states.traits._asdict(), {})
         rates = {}
         for index, (layer, params) in enumerate(zip(self.layers, self.neuron_params(), strict=True)):
             state = layer.neuron.init_state(len(tokens))
