@@ -346,7 +346,11 @@ def test_it_is_chosen_where_it_can(model):
         (lambda: wetware.tiny("gpt").build(), {}, "it is for RealSam and SpikeWhale, and this is a GPT"),
         (lambda: config(block__neuron=wetware.GradedLIF()).build(), {}, "knows LIF neurons only, got GradedLIF"),
         (lambda: config().build().double(), {}, "needs float32 on the CPU, got torch.float64 on cpu"),
-        (lambda: config(encoder__bits=60_001).build(), {}, "a token has 60001 numbers, and its readout adds up 60000 at"),
+        (
+            lambda: config(encoder__bits=60_001).build(),
+            {},
+            "a token has 60001 numbers, and its readout adds up 60000 at",
+        ),
         (lambda: config().build(), {"weights": "int4"}, "weights may be float32, bfloat16, int8, got 'int4'"),
     ],
     ids=["GPT", "GradedLIF", "float64", "too many bits", "unknown weights"],

@@ -135,7 +135,9 @@ def assert_write_alike(model, sampling, prompt=None, count=24, weights="float32"
     assert type(session.state) is type(reference.state)
     assert type(session.state.traits) is type(reference.state.traits)
     for path, value in states[0].items():
-        torch.testing.assert_close(value, states[1][path], atol=5e-4, rtol=0, msg=lambda text, path=path: f"{path}: {text}")
+        torch.testing.assert_close(
+            value, states[1][path], atol=5e-4, rtol=0, msg=lambda text, path=path: f"{path}: {text}"
+        )
 
 
 ODD = {
@@ -281,7 +283,8 @@ def test_threads_that_share_a_text_write_what_one_writes(monkeypatch, traits, wi
 def test_a_state_that_was_given_out_does_not_change():
     for traits in TRAITS.values():
         _, session = written("numba", sharp(config(traits=traits)), PLAIN, torch.tensor([PROMPT]), 3)
-        before = [leaf.clone() for _, leaf in leaves(state := session.state)]
+        state = session.state
+        before = [leaf.clone() for _, leaf in leaves(state)]
         session.tokens(5)
         assert all(torch.equal(old, new) for old, (_, new) in zip(before, leaves(state), strict=True))
 

@@ -41,7 +41,7 @@ _T3, _T4 = np.float32(1.33314422036e-1), np.float32(-3.33332819422e-1)
 @jit
 def tanh(x):
     """``(e^2x - 1) / (e^2x + 1)`` in float32, within 2e-7 of itself however small; of infinity 1."""
-    square = x * x
+    size, square = abs(x), x * x
     near = ((((_T0 * square + _T1) * square + _T2) * square + _T3) * square + _T4) * square * x + x
-    far = np.float32(1.0) - np.float32(2.0) / (exp(x + x) + np.float32(1.0))
-    return near if abs(x) < np.float32(0.625) else far
+    far = np.float32(1.0) - np.float32(2.0) / (exp(size + size) + np.float32(1.0))
+    return near if size < np.float32(0.625) else (far if x > 0.0 else -far)

@@ -1,4 +1,4 @@
-"""What compiled engines have in common: texts are read, tokens chosen and written by compiled loops, on one thread or several."""
+"""What compiled engines have in common: compiled loops read texts, choose tokens and write them, on one thread or several."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """What the compiled token loops of all models share: reading, choosing and writing tokens, neurons, threads that work together.
 
-A model brings its own ``Weights``, ``Memory`` and ``Room`` (NamedTuples of arrays) and, for its ``Weights``, what takes a token
-in (:func:`advances`). Its ``Memory`` has ``features`` [B, E], of which a token's logit is the product with its row of the table;
-its ``Room`` has a :class:`Desk`.
+A model brings its own ``Weights``, ``Memory`` and ``Room`` (NamedTuples of arrays) and, for its ``Weights``, what takes a
+token in (:func:`advances`). Its ``Memory`` has ``features`` [B, E], of which a token's logit is the product with its row of the
+table; its ``Room`` has a :class:`Desk`.
 """
 
 from __future__ import annotations
@@ -150,7 +150,22 @@ def choose(memory, desk, screen, seen, penalty, temperature, top_k, top_p, seed,
 
 @jit
 def pick(
-    weights, memory, room, screen, seen, penalty, temperature, top_k, top_p, seed, draw, written, first, last, part, parts
+    weights,
+    memory,
+    room,
+    screen,
+    seen,
+    penalty,
+    temperature,
+    top_k,
+    top_p,
+    seed,
+    draw,
+    written,
+    first,
+    last,
+    part,
+    parts,
 ):
     """Choose a token of sequences ``first`` to ``last``, into ``written`` [B], and take none in."""
     team = Team(first, last, part, parts)

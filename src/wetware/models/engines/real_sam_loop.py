@@ -60,8 +60,8 @@ class Memory(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Where tokens are computed. Of each sequence: x, current, gate, and drive and fired of one layer. Of each sequence or thread,
-    whichever are more: u, low. desk: where tokens are chosen."""
+    """Where tokens are computed. Of each sequence: x, current, gate, and drive and fired of one layer. Of each sequence or
+    thread, whichever are more: u, low. desk: where tokens are chosen."""
 
     x: np.ndarray
     current: np.ndarray

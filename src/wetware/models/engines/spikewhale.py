@@ -1,7 +1,7 @@
 """SpikeWhale's engine: a compiled token loop that touches only what fires.
 
-What a token drives the first layer with is looked up, not computed. All that comes after is sums over spikes, but for the readout
-of the membranes, which is dense. Logits are computed as far as the choice of a token needs them
+What a token drives the first layer with is looked up, not computed. All that comes after is sums over spikes, but for the
+readout of the membranes, which is dense. Logits are computed as far as the choice of a token needs them
 (:mod:`wetware.kernels.compiled.readout`).
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from wetware.layers.spike_encoder import DEVIATION
 from wetware.models.engines.compiled import CompiledEngine, unfit
 from wetware.models.engines.engine import restored
-from wetware.models.engines.packing import Packed, neurons, packed, rows, stacked
+from wetware.models.engines.packing import neurons, packed, rows, stacked
 from wetware.models.spikewhale import SpikeWhaleModel, SpikeWhaleState
 from wetware.traits import Site
 
@@ -62,7 +62,8 @@ def compiled(model: SpikeWhaleModel, weights: str) -> Any:
     bias = torch.stack([layer.bias for layer in layers])
     readout, readout_scale = packed(model.out.weight, weights)
     nobody = np.zeros((0, 1, 1), readout.dtype), np.zeros((config.depth, config.width), np.float32)
-    inputs = [_scaled(rows(layer.fc_in.weight, weights), config.input_gain) for layer in layers[1:]]
+    inputs = [rows(layer.fc_in.weight, weights) for layer in layers[1:]]
+    inputs = [(matrix, scale * np.float32(config.input_gain)) for matrix, scale in inputs]
     recurrent = [rows(layer.fc_rec.t(), weights) for layer in layers] if config.recurrence else []
     leak = torch.sigmoid(model.leak.logit).numpy() if config.readout_decay else np.zeros(0, np.float32)
     return Weights(
@@ -80,18 +81,16 @@ def compiled(model: SpikeWhaleModel, weights: str) -> Any:
     )
 
 
-def _entrance(model: SpikeWhaleModel, bias: Tensor, weights: str) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """How tokens reach the first layer: by the table of their currents or by the matrix that makes these; the other is empty. The
-    vectors of the tokens are left empty too: the engine has them already."""
+def _entrance(
+    model: SpikeWhaleModel, bias: Tensor, weights: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """How tokens reach the first layer: by the table of their currents or by the matrix that makes these; the other is empty.
+    The vectors of the tokens are left empty too: the engine has them already."""
     matrix, table = model.layers[0].fc_in.weight, model.table
-    panels, scale = _scaled(packed(matrix, weights), 1.0 / DEVIATION)
+    panels, scale = packed(matrix, weights)
     nothing = np.zeros((0, table.shape[1]), np.float32)
     changed = any(not trait.only_losses for trait in model.config.traits if trait.site is Site.INPUT)
     if changed or len(table) * len(matrix) > LARGEST:
         return np.zeros((0, len(matrix)), np.float32), nothing, panels, scale
     currents = (table / DEVIATION) @ restored(matrix, weights).T + bias
     return currents.numpy(), nothing, panels[:0], scale
-
-
-def _scaled(pair: Packed, factor: float) -> Packed:
-    return pair[0], pair[1] * np.float32(factor)

@@ -12,7 +12,10 @@ from wetware.kernels.compiled.maths import tanh
 from wetware.kernels.compiled.products import PANEL, add_events_part, multiply_part, rounded
 from wetware.kernels.compiled.readout import Screen
 from wetware.kernels.compiled.team import wait
+from wetware.layers.spike_encoder import DEVIATION
 from wetware.models.engines.loop import Desk, Team, advances, integrate, make_desk, normalise, reset, share
+
+PER_DEVIATION = np.float32(1.0 / DEVIATION)  # on a token's vector, whose numbers then are of size 1
 
 
 class Weights(NamedTuple):
@@ -20,9 +23,10 @@ class Weights(NamedTuple):
     those of their outputs.
 
     current [V, N]: what drives the first layer, by token, its bias with it; or empty: then it is computed.
-    vectors [V, E]: of tokens. entry [P, E4, 32], entry_scale [32 P]: from these to the current of the first layer, packed, or
-    empty where that is looked up.
-    inputs [L - 1, N, N], input_scale [L - 1, N]: from the spikes of a layer to the current of the next, presynaptic neuron first.
+    vectors [V, E]: of tokens. entry [P, E4, 32], entry_scale [32 P]: from these, of size 1, to the current of the first layer,
+    packed, or empty where that is looked up.
+    inputs [L - 1, N, N], input_scale [L - 1, N]: from the spikes of a layer to the current of the next, presynaptic neuron
+    first.
     bias [L, N]: of the current.
     recurrent [L, N, N], recurrent_scale [L, N]: presynaptic neuron first, or empty.
     decay, threshold, gain: [L, N].
@@ -52,8 +56,8 @@ class Weights(NamedTuple):
 
 class Memory(NamedTuple):
     """What B sequences leave behind: membrane [L, B, N]; the neurons that fired last, ids [C, L, B, N + SPARE] and counts
-    [C, L, B], in one copy for each thread that works on the same sequence; readout [B, E], which its leak keeps; and the features
-    [B, E] that logits are made of."""
+    [C, L, B], in one copy for each thread that works on the same sequence; readout [B, E], which its leak keeps; and the
+    features [B, E] that logits are made of."""
 
     membrane: np.ndarray
     ids: np.ndarray
@@ -63,9 +67,9 @@ class Memory(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Where tokens are computed. Of each sequence: current of one layer; before [L, B, N], what the neurons of a layer send each
-    other, and then their membranes before the reset; fired [L, B, N]; flat [B, (L N)4], the bounded membranes of all layers; z.
-    Of each sequence or thread, whichever are more: x, the token's vector. desk: where tokens are chosen."""
+    """Where tokens are computed. Of each sequence: current of one layer; before [L, B, N], what the neurons of a layer send
+    each other, and then their membranes before the reset; fired [L, B, N]; flat [B, (L N)4], tanh of the membranes of all
+    layers; z. Of each sequence or thread, whichever are more: x, the token's vector. desk: where tokens are chosen."""
 
     current: np.ndarray
     before: np.ndarray
@@ -134,8 +138,8 @@ def flatten(before, bound, membrane, flat):
 
 @jit
 def through_layers(weights, memory, room, team, turn):
-    """A token (and, where it is not looked up, its vector in ``room.x``) through all layers, to ``room.z`` [B, E] after the leak.
-    Gives the next turn to wait (:func:`wait`)."""
+    """A token (and, where it is not looked up, its vector in ``room.x``) through all layers, to ``room.z`` [B, E] after the
+    leak. Gives the next turn to wait (:func:`wait`)."""
     part, (layers, size) = team.part, weights.bias.shape
     low, high = share((size + PANEL - 1) // PANEL, team)
     left, right = min(size, PANEL * low), min(size, PANEL * high)
@@ -201,7 +205,7 @@ def advance(weights, memory, room, team, turn):
     rows, own, width = team.last - team.first, team.first + team.part, weights.vectors.shape[1]
     if weights.current.shape[0] == 0:
         for row in range(rows):
-            room.x[own + row, :width] = weights.vectors[room.desk.tokens[team.first + row]]
+            room.x[own + row, :width] = weights.vectors[room.desk.tokens[team.first + row]] * PER_DEVIATION
     turn = through_layers(weights, memory, room, team, turn)
     for row in range(rows):
         features = room.desk.features[own + row]
@@ -216,14 +220,16 @@ def advance(weights, memory, room, team, turn):
 
 @jit
 def pass_layers(weights, memory, room, tokens, vectors, z, before, fired, first, last, part, parts):
-    """Take ``tokens`` [B, T] of sequences ``first`` to ``last`` through the layers, driven by ``vectors`` [B, T, E] or, where that
-    is empty, by their own; not to the features, for others stand between. Into z [B, T, E]; before, fired [L, B, T, N]."""
+    """Take ``tokens`` [B, T] of sequences ``first`` to ``last`` through the layers, driven by ``vectors`` [B, T, E] or, where
+    that is empty, by their own; not to the features, for others stand between. Into z [B, T, E]; before, fired [L, B, T, N]."""
     team, turn, width = Team(first, last, part, parts), 1, weights.vectors.shape[1]
     for t in range(tokens.shape[1]):
         for b in range(first, last):
             room.desk.tokens[b] = tokens[b, t]
-            if weights.current.shape[0] == 0:
-                room.x[b + part, :width] = vectors[b, t] if vectors.shape[1] > 0 else weights.vectors[tokens[b, t]]
+            if vectors.shape[1] > 0:
+                room.x[b + part, :width] = vectors[b, t]
+            elif weights.current.shape[0] == 0:
+                room.x[b + part, :width] = weights.vectors[tokens[b, t]] * PER_DEVIATION
         turn = through_layers(weights, memory, room, team, turn)
         if part == 0:
             for b in range(first, last):

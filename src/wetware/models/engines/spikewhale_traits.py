@@ -24,7 +24,7 @@ class SpikeWhaleTraitsEngine(SpikeWhaleEngine):
 
     def __init__(self, model: SpikeWhaleModel, batch: int = 1, weights: str = "float32") -> None:
         super().__init__(model, batch, weights)
-        self._model: SpikeWhaleModel = rounded(model, weights)
+        self._model: Any = rounded(model, weights)
         self._remembered: dict[str, Any] = self._empty.traits._asdict()
         self._at_input = any(True for _ in model.trait_at(Site.INPUT))
 
