@@ -92,7 +92,6 @@ BAD = {
     ),
     "no model to score": (["score", "nowhere"], "no cell model in 'nowhere'"),
     "no model for a matrix": (["program", "nowhere", "--out", "P"], "no cell model in 'nowhere'"),
-    "one neuron": (["program", "--out", "P", "--size", "1"], "size = 1"),
     "no fasta": (["embed", "nothing.fasta", "--out", "e.npz"], "no such FASTA"),
     "not h5ad": (["simulate", "--out", "screen.csv"], ".h5ad"),
     "too many targets": (["simulate", "--out", "s.h5ad", "--set", "targets=9999"], "knocks down 9999"),

@@ -79,8 +79,8 @@ def test_what_comes_with_wetware():
 
 
 def test_wrong_requests_are_refused():
-    with pytest.raises(ConfigError, match="size = 1: allowed 2 or more"):
-        program_matrix(1)
+    with pytest.raises(ConfigError, match="size = 0: allowed 1 or more"):
+        program_matrix(0)
     with pytest.raises(ConfigError, match="draws = 0"):
         program_matrix(8, draws=0)
     with pytest.raises(ConfigError, match="the same for every gene"):

@@ -188,7 +188,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
         keep = keep_mask(tokens, self.config.boundary, self.table)
         context = Context(tokens, keep, self.table, self.logits)
         remembered, losses = state.traits._asdict(), {}
-        x, remembered = self._through(
+        x, remembered = self.through(
             Site.INPUT, self.table[tokens] / self.config.token_unit, context, remembered, losses
         )
         activity, layers = [], []
@@ -202,7 +202,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
         carried = state.readout
         if self.config.readout_decay:
             z, carried = self.leak(z, carried, keep)
-        z, remembered = self._through(Site.READOUT, self.readout.hidden(z), context, remembered, losses)
+        z, remembered = self.through(Site.READOUT, self.readout.hidden(z), context, remembered, losses)
         if z.requires_grad:
             for name, trait in self.traits.items():
                 losses |= {f"{name}.{key}": value for key, value in trait.losses(z, context).items()}
@@ -221,7 +221,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
 
         return Drafter(self.read, guess)
 
-    def _through(
+    def through(
         self, site: Site, hidden: Tensor, context: Context, states: dict[str, State], losses: dict[str, Tensor]
     ) -> tuple[Tensor, dict[str, State]]:
         """``hidden`` through the traits at ``site``; their states, and their losses added to ``losses``."""
@@ -242,7 +242,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
         keep = keep_mask(tokens, self.config.boundary, self.table)
         context = Context(tokens, keep, self.table, self.logits)
         states = self.init_state(len(tokens))
-        x, _ = self._through(
+        x, _ = self.through(
             Site.INPUT, self.table[tokens] / self.config.token_unit, context, states.traits._asdict(), {}
         )
         rates = {}

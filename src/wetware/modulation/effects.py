@@ -83,9 +83,10 @@ def standardised(values: Tensor, clip: float = CLIP) -> Tensor:
 def program_matrix(size: int, draws: int = 3, seed: int = 0, effects: Effects | None = None) -> ProgramMatrix:
     """The matrix P for ``size`` neurons; ``effects`` of a trained cell, or those that come with wetware, which are synthetic.
 
-    Raises ConfigError for fewer than 2 neurons, no draw, or effects that are the same for every gene.
+    A single neuron differs from none: its row is 0. Raises ConfigError for no neuron, no draw, or effects that are the same
+    for every gene.
     """
-    for name, value, low in (("size", size, 2), ("draws", draws, 1)):
+    for name, value, low in (("size", size, 1), ("draws", draws, 1)):
         if value < low:
             raise ConfigError(f"program matrix: {name} = {value}: allowed {low} or more")
     effects = effects or packaged_effects()

@@ -51,6 +51,7 @@ class JEPA(TraitConfig):
     """
 
     neutral: ClassVar[bool] = True
+    only_losses: ClassVar[bool] = True
 
     horizon: int = number(4, 1, 4096)
     hidden: int = number(256, 1, 65536)

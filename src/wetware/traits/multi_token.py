@@ -34,6 +34,7 @@ class MultiTokenPrediction(TraitConfig):
     """
 
     neutral: ClassVar[bool] = True
+    only_losses: ClassVar[bool] = True
 
     ahead: int = number(1, 1, 8)
     weight: float = number(0.3, 0.0, 10.0)

@@ -62,10 +62,12 @@ class Passed(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class TraitConfig(Config):
-    """A slot for a trait. ``site`` says where it stands; those at one site follow each other in the order of the config."""
+    """A slot for a trait. ``site`` says where it stands; those at one site follow each other in the order of the config.
+    ``only_losses``: it gives vectors and state on as they were, so that who writes text may leave it out."""
 
     abstract: ClassVar[bool] = True
     site: ClassVar[Site] = Site.READOUT
+    only_losses: ClassVar[bool] = False
 
     def build(self, place: Place) -> Trait:
         raise NotImplementedError

@@ -29,3 +29,14 @@ def test_sigmoid():
     assert (np.abs(made - exact) <= 4e-7 * exact).all()
     assert maths.sigmoid(np.float32(0.0)) == 0.5
     assert maths.sigmoid(np.float32(1e6)) == 1.0 and 0.0 <= maths.sigmoid(np.float32(-1e6)) < 1e-37
+
+
+def test_tanh():
+    """Relative to itself, however small; odd; 1 at the end."""
+    small = np.float32(10.0) ** np.arange(-30, 0, dtype=np.float32)
+    points = np.concatenate([POINTS, small, -small])
+    made = np.array([maths.tanh(x) for x in points], np.float64)
+    exact = np.tanh(points.astype(np.float64))
+    assert (np.abs(made - exact) <= 2e-7 * np.abs(exact)).all()
+    assert maths.tanh(np.float32(0.0)) == 0.0
+    assert maths.tanh(np.float32(np.inf)) == 1.0 and maths.tanh(np.float32(-np.inf)) == -1.0

@@ -13,7 +13,8 @@ import torch
 import wetware
 from wetware.config import with_
 from wetware.kernels import Refused
-from wetware.models.engines import WEIGHTS, ForwardEngine, engines, real_sam, rounded
+from wetware.models.engines import WEIGHTS, ForwardEngine, compiled, engines, rounded
+from wetware.models.engines.pace import Pace
 from wetware.models.generation import Sampling, Session
 from wetware.state import leaves
 
@@ -307,7 +308,7 @@ def test_two_threads_write_at_the_same_time_each_with_a_helper(model, monkeypatc
         return one.tokens(12).tolist()
 
     expected = {seed: text(seed) for seed in (0, 1)}
-    monkeypatch.setattr(real_sam.Pace, "parts", lambda self: self.most)
+    monkeypatch.setattr(Pace, "parts", lambda self: self.most)
     torch.set_num_threads(2)
     try:
         with ThreadPoolExecutor(2) as pool:
@@ -342,10 +343,14 @@ def test_it_is_chosen_where_it_can(model):
 @pytest.mark.parametrize(
     ("build", "keywords", "reason"),
     [
-        (lambda: wetware.tiny("gpt").build(), {}, "it is Real Sam's, and this is a GPT"),
+        (lambda: wetware.tiny("gpt").build(), {}, "it is for RealSam and SpikeWhale, and this is a GPT"),
         (lambda: config(block__neuron=wetware.GradedLIF()).build(), {}, "knows LIF neurons only, got GradedLIF"),
         (lambda: config().build().double(), {}, "needs float32 on the CPU, got torch.float64 on cpu"),
-        (lambda: config(encoder__bits=1001).build(), {}, "a token has 1001 bits, and its readout adds up 1000 at most"),
+        (
+            lambda: config(encoder__bits=60_001).build(),
+            {},
+            "a token has 60001 numbers, and its readout adds up 60000 at",
+        ),
         (lambda: config().build(), {"weights": "int4"}, "weights may be float32, bfloat16, int8, got 'int4'"),
     ],
     ids=["GPT", "GradedLIF", "float64", "too many bits", "unknown weights"],
@@ -365,11 +370,14 @@ def test_refusals(build, keywords, reason):
 
 
 def test_as_many_bits_as_it_takes():
-    assert real_sam.refuses(config(encoder__bits=1000).build()) is None
+    """From 1,040 on a sum of int8 products may be no float: it is rounded, within the bound."""
+    model = sharp(config(encoder__bits=2500))
+    assert_write_alike(model, PLAIN, 20)
+    assert_write_alike(model, GREEDY, 20)
 
 
 def test_without_numba(model, monkeypatch):
-    monkeypatch.setattr(real_sam, "why_not", lambda: "numba is not installed")
+    monkeypatch.setattr(compiled, "why_not", lambda: "numba is not installed")
     assert engines.explain(model) == "numba: refused, numba is not installed; reference: chosen"
     assert isinstance(Session(model, PLAIN).engine, ForwardEngine)
 

@@ -8,7 +8,8 @@ import torch
 
 import wetware
 from wetware.kernels.compiled import threads
-from wetware.models.engines.real_sam import Pace, RealSamEngine
+from wetware.models.engines.pace import Pace
+from wetware.models.engines.real_sam import RealSamEngine
 from wetware.models.generation import Sampling, Session
 
 

@@ -91,6 +91,12 @@ def quantised(weight: Tensor, weights: str) -> tuple[Tensor, Tensor]:
     return (weight / scale[:, None]).round().to(torch.int8), scale
 
 
+def restored(weight: Tensor, weights: str) -> Tensor:
+    """What is left of ``weight`` [outputs, inputs] when it is kept as ``weights``."""
+    numbers, scale = quantised(weight, weights)
+    return numbers.float() * scale[:, None]
+
+
 def is_rounded(path: str, parameter: Tensor) -> bool:
     """Whether an engine may keep this parameter in fewer bits: matrices between layers only."""
     return parameter.ndim == 2 and role(parameter) == MATRIX and not path.startswith("encoder.")
@@ -109,6 +115,5 @@ def rounded(model: LanguageModel, weights: str) -> LanguageModel:
         if is_rounded(path, parameter):
             # the recurrent matrix is kept with the presynaptic neuron first: its outputs are its columns
             by_output = parameter.t() if path.endswith("fc_rec") else parameter
-            numbers, scale = quantised(by_output.float(), weights)
-            by_output.copy_(numbers.float() * scale[:, None])
+            by_output.copy_(restored(by_output.float(), weights))
     return model

@@ -6,15 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wetware.kernels.compiled import dice
 from wetware.kernels.compiled.events import SPARE, list_events
 from wetware.kernels.compiled.jit import jit
 from wetware.kernels.compiled.maths import sigmoid
-from wetware.kernels.compiled.products import PANEL, add_events_part, dot, multiply_part
-from wetware.kernels.compiled.readout import BLOCK, Screen, coarse, decide
+from wetware.kernels.compiled.products import PANEL, add_events_part, multiply_part
+from wetware.kernels.compiled.readout import Screen
 from wetware.kernels.compiled.team import wait
-
-EPSILON = np.float32(np.finfo(np.float32).eps)  # of PyTorch's rms_norm
+from wetware.models.engines.loop import Desk, advances, integrate, make_desk, normalise, reset, share
 
 
 class Weights(NamedTuple):
@@ -62,75 +60,41 @@ class Memory(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Where tokens are computed. Of each sequence: x, current, gate, scores, highest, bounds, and drive and fired of one layer.
-    Of each sequence or thread, whichever are more: u, low, codes, lost, features."""
+    """Where tokens are computed. Of each sequence: x, current, gate, and drive and fired of one layer. Of each sequence or
+    thread, whichever are more: u, low. desk: where tokens are chosen."""
 
     x: np.ndarray
     current: np.ndarray
     gate: np.ndarray
     drive: np.ndarray
     fired: np.ndarray
-    scores: np.ndarray
-    highest: np.ndarray
-    bounds: np.ndarray
     u: np.ndarray
     low: np.ndarray
-    codes: np.ndarray
-    lost: np.ndarray
-    features: np.ndarray
-    tokens: np.ndarray
-    counter: np.ndarray
-
-
-class Team(NamedTuple):
-    """Who computes what. A thread alone has sequences ``first`` to ``last`` (part 0 of 1); ``parts`` threads that share one
-    sequence have columns of it."""
-
-    first: int
-    last: int
-    part: int
-    parts: int
+    desk: Desk
 
 
 def make_room(weights: Weights, screen: Screen, batch: int, parts: int) -> Room:
     """Zeros, which what is only there to fill up a vector stays."""
-    size, width = weights.encoded.shape[1], screen.table.shape[1]
+    size, own = weights.encoded.shape[1], max(batch, parts)
     panels = [weights.dense[0], weights.readout, *([weights.up[0]] if len(weights.up) else [])]
     wide = max(x.shape[0] * x.shape[2] for x in panels)
-    own, blocks = max(batch, parts), len(screen.rest)
     low = weights.up.shape[2] if len(weights.up) else 1
     return Room(
         *(np.zeros((batch, n), np.float32) for n in (size, wide, wide, size)),
         np.zeros((batch, size), np.uint8),
-        np.zeros((batch, blocks, BLOCK), np.float32),
-        np.zeros((batch, blocks)),
-        np.zeros((batch, blocks)),
         np.zeros((own, weights.dense.shape[2]), np.float32),
         np.zeros((own, low), np.float32),
-        np.zeros((own, screen.codes.shape[1] * 4), np.uint8),
-        np.zeros((own, width), np.float32),
-        np.zeros((own, width), np.float32),
-        np.zeros(batch, np.int64),
-        np.zeros(1, np.int64),
+        make_desk(screen, batch, parts),
     )
-
-
-@jit
-def normalise(x, size, out):
-    """``x / sqrt(mean(x^2))`` over the first ``size`` numbers."""
-    factor = np.float32(1.0) / np.sqrt(dot(x[:size], x[:size]) / np.float32(size) + EPSILON)
-    for n in range(size):
-        out[n] = x[n] * factor
 
 
 @jit
 def fire(current, current_scale, drive, drive_scale, decay, threshold, gain, bound, membrane, fired):
     """One token of one sequence: the membrane after its reset, and who fired."""
     for n in range(membrane.shape[0]):
-        before = decay[n] * membrane[n] + gain[n] * (current[n] * current_scale[n]) + drive[n] * drive_scale[n]
-        spike = before >= threshold[n]
-        membrane[n] = before - threshold[n] * np.float32(spike)
-        fired[n] = np.uint8(spike)
+        current[n] *= current_scale[n]
+    integrate(current, drive, drive_scale, decay, gain, membrane)
+    reset(drive, threshold, membrane, fired)
     if bound > 0.0:
         for n in range(membrane.shape[0]):
             membrane[n] = bound * np.tanh(membrane[n] / bound)
@@ -147,25 +111,20 @@ def enter(x, drive, scale, gate, gate_scale, bias, constant):
             x[n] += sigmoid(gate[n] * gate_scale[n] + bias[n]) * (drive[n] * scale[n])
 
 
-@jit
-def share(count, team):
-    """Which of ``count`` panels (or blocks) a thread of the team computes."""
-    return count * team.part // team.parts, count * (team.part + 1) // team.parts
-
-
+@advances(Weights)
 @jit
 def advance(weights, memory, room, team, turn):
-    """Take ``room.tokens`` into the team's sequences. Gives the next turn to wait (:func:`wait`)."""
+    """See :func:`wetware.models.engines.loop.advance`."""
     first, rows, size = team.first, team.last - team.first, weights.encoded.shape[1]
     own = first + team.part
     low, high = share(weights.dense.shape[1], team)
     left, right = min(size, PANEL * low), min(size, PANEL * high)
     for b in range(first, team.last):
-        room.x[b, left:right] = weights.encoded[room.tokens[b], left:right]
-        if room.tokens[b] == weights.boundary:
+        room.x[b, left:right] = weights.encoded[room.desk.tokens[b], left:right]
+        if room.desk.tokens[b] == weights.boundary:
             memory.membrane[:, b, left:right] = 0.0
             memory.counts[team.part, :, b] = 0
-    turn = wait(room.counter, turn, team.parts)
+    turn = wait(room.desk.counter, turn, team.parts)
     for layer in range(weights.dense.shape[0]):
         for row in range(rows):
             normalise(room.x[first + row], size, room.u[own + row])
@@ -189,7 +148,7 @@ def advance(weights, memory, room, team, turn):
                 memory.membrane[layer, b, left:right],
                 room.fired[b, left:right],
             )
-        turn = wait(room.counter, turn, team.parts)
+        turn = wait(room.desk.counter, turn, team.parts)
         open_gate(weights, room, layer, first, own, rows, low, high)
         for b in range(first, team.last):
             ids, drive = memory.ids[team.part, layer, b], room.drive[b]
@@ -207,7 +166,7 @@ def advance(weights, memory, room, team, turn):
                 not gated,
             )
             drive[left:right] = 0.0
-        turn = wait(room.counter, turn, team.parts)
+        turn = wait(room.desk.counter, turn, team.parts)
     return read_out(weights, memory, room, team, turn)
 
 
@@ -235,9 +194,9 @@ def read_out(weights, memory, room, team, turn):
         normalise(room.x[first + row], size, room.u[own + row])
     low, high = share(weights.readout.shape[0], team)
     multiply_part(room.u[own : own + rows], rows, weights.readout, room.current[first : first + rows], low, high)
-    turn = wait(room.counter, turn, team.parts)
+    turn = wait(room.desk.counter, turn, team.parts)
     for row in range(rows):
-        now, features = room.current[first + row], room.features[own + row]
+        now, features = room.current[first + row], room.desk.features[own + row]
         for e in range(width):
             features[e] = now[e] * weights.readout_scale[e]
         normalise(features, width, features)
@@ -245,67 +204,12 @@ def read_out(weights, memory, room, team, turn):
             features[e] *= weights.logit_scale
         if team.part == 0:
             memory.features[first + row, :] = features
-    return wait(room.counter, turn, team.parts)
+    return wait(room.desk.counter, turn, team.parts)
 
 
-@jit
-def read(weights, memory, room, tokens, first, last, part, parts):
-    """Take ``tokens`` [B, T] of sequences ``first`` to ``last`` in."""
-    team, turn = Team(first, last, part, parts), 1
-    for t in range(tokens.shape[1]):
-        room.tokens[first:last] = tokens[first:last, t]
-        turn = advance(weights, memory, room, team, turn)
-
-
-@jit
-def write(
-    weights,
-    memory,
-    room,
-    screen,
-    seen,
-    penalty,
-    temperature,
-    top_k,
-    top_p,
-    seed,
-    draw,
-    stop,
-    written,
-    first,
-    last,
-    part,
-    parts,
-):
-    """Choose tokens of sequences ``first`` to ``last`` and take each in, until ``written`` [B, count] is full, or one sequence
-    alone has chosen ``stop``; gives how many."""
-    team, turn = Team(first, last, part, parts), 1
-    low, high = share(screen.rest.shape[0], team)
-    for step in range(written.shape[1]):
-        for b in range(first, last):
-            # what a thread keeps of the features for itself, so that none reads what another writes
-            own = b + part
-            room.features[own, :] = memory.features[b]
-            contest = (room.scores[b], room.highest[b], room.bounds[b])
-            coarse(screen, room.features[own], room.codes[own], room.lost[own], seen[b], penalty, *contest, low, high)
-        turn = wait(room.counter, turn, parts)
-        if part == 0:
-            for b in range(first, last):
-                key = dice.key(seed, draw + np.uint64(step), np.uint64(b))
-                options = (penalty, temperature, top_k, top_p, key)
-                contest = (room.scores[b], room.highest[b], room.bounds[b])
-                token = decide(screen, room.features[b], seen[b], *options, *contest)
-                room.tokens[b] = written[b, step] = token
-                seen[b, token] = True
-        turn = wait(room.counter, turn, parts)
-        turn = advance(weights, memory, room, team, turn)
-        if written.shape[0] == 1 and written[0, step] == stop:
-            return step + 1
-    return written.shape[1]
-
-
-def empty_memory(layers: int, batch: int, size: int, width: int, parts: int) -> Memory:
+def empty_memory(weights: Weights, batch: int, width: int, parts: int) -> Memory:
     """The memory of sequences that have read nothing."""
+    layers, size = weights.decay.shape
     return Memory(
         np.zeros((layers, batch, size), np.float32),
         np.zeros((parts, layers, batch, size + SPARE), np.int32),
