@@ -63,16 +63,21 @@ def spikewhale_1m() -> Run:
 
 def spikewhale_6m() -> Run:
     """SpikeWhale of 5.7 million parameters for an hour on a laptop: 4 layers of 640 neurons, 4096 tokens."""
-    return _run(SpikeWhale(width=640, depth=4, embedding=384), vocab_size=4096)
+    return _run(SpikeWhale(width=640, depth=4, embedding=384), vocab_size=4096, optimizer=AdamW(matrix=2e-3))
 
 
 def spikewhale_20m() -> Run:
     """SpikeWhale of 21 million parameters for a night on a laptop: 4 layers of 1280 neurons, 8192 tokens."""
-    return _run(SpikeWhale(width=1280, depth=4, embedding=640), vocab_size=8192)
+    return _run(SpikeWhale(width=1280, depth=4, embedding=640), vocab_size=8192, optimizer=AdamW(matrix=1e-3))
 
 
-def _run(model: SpikeWhale, vocab_size: int) -> Run:
-    """Layers start at the rate that the firing floor asks for: one that starts below it is driven up, and overshoots."""
+def _run(model: SpikeWhale, vocab_size: int, optimizer: AdamW | None = None) -> Run:
+    """Layers start at the rate that the firing floor asks for: one that starts below it is driven up, and overshoots. Wider
+    matrices take smaller steps, about as 1 / width (Yang et al., 2022)."""
     tokenizer = BPE(vocab_size=vocab_size)
     model = replace(model, vocab_size=tokenizer.vocab_size)  # a run would fit it; listings count parameters before
-    return Run(model=model, tokenizer=tokenizer, training=Training(calibration=Calibration(rate=0.2)))
+    return Run(
+        model=model,
+        tokenizer=tokenizer,
+        training=Training(optimizer=optimizer or AdamW(), calibration=Calibration(rate=0.2)),
+    )
