@@ -108,7 +108,7 @@ def spikewhale_bridge() -> Study:
 
 
 def spikewhale_bridge_at_long_memory() -> Study:
-    """The same from a decay of 0.9 on, as such cores usually have it, where the bridge seems to help. 25 minutes of one core."""
+    """The same from a decay of 0.9 on, as such cores usually have it, where the bridge seems to help. 25 minutes of a core."""
     study = spikewhale_bridge()
     run: Any = study.run
     neuron = replace(run.model.neuron, decay=UniformDecay(value=0.9))
