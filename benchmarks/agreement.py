@@ -14,18 +14,18 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from matching import eager
+from matching import eager, layers
 from wetware.models.dice import Dice
 from wetware.models.engines import engines
 from wetware.models.generation import Sampling, Session
-from wetware.modulation import NEUTRAL
+from wetware.neurons import NeuronParams
 
 SCORES, MEMBRANES = 1e-4, 1e-5  # how near a tie must be
 
 
 class Agreement(NamedTuple):
     """What was found: ``equal`` of ``compared`` tokens, up to where sequences parted, and why they did. Of the eager loop,
-    while it wrote: the ``firing`` rate of each block, and ``top``, the mean probability of the likeliest token."""
+    while it wrote: the ``firing`` rate of each layer, and ``top``, the mean probability of the likeliest token."""
 
     equal: int
     compared: int
@@ -77,7 +77,7 @@ def compare(model: Any, prompt: Tensor, sampling: Sampling, count: int, seed: in
             found.spikes(ours.state, plain.state, "prompt")
         for turn in range(count):
             dice, scores = copy.copy(plain.dice), (ours.logits.clone(), plain.logits)
-            rates.append([block.spikes.mean().item() for block in plain.state.blocks])
+            rates.append([layer.spikes.mean().item() for layer in layers(plain.state)])
             tops.append(scores[1].softmax(-1).amax(-1).mean().item())
             chosen = [session.tokens(1)[:, 0] for session in (ours, plain)]
             for row in found.tokens(*chosen):
@@ -92,23 +92,22 @@ def compare(model: Any, prompt: Tensor, sampling: Sampling, count: int, seed: in
 
 def flips(model: Any, ours: Any, plain: Any) -> dict[int, float]:
     """``{sequence: distance}`` where spikes of the last token differ: how far from threshold the neurons were, in the first
-    block that shows it, for later blocks follow it."""
+    layer that shows it, for later layers follow it."""
     found: dict[int, float] = {}
-    for block, mine, its in zip(model.blocks, ours.blocks, plain.blocks, strict=True):
+    states = zip(layers(model), model.neuron_params(), layers(ours), layers(plain), strict=True)
+    for layer, params, mine, its in states:
         differ = mine.spikes != its.spikes
         for row in differ.any(1).nonzero().flatten().tolist():
             if row not in found:
-                above = torch.stack([excess(block, state)[row][differ[row]] for state in (mine, its)])
+                above = torch.stack([excess(layer, params, state)[row][differ[row]] for state in (mine, its)])
                 found[row] = above.abs().max().item()
     return found
 
 
 @torch.no_grad()
-def excess(block: Any, state: Any) -> Tensor:
+def excess(layer: Any, params: NeuronParams, state: Any) -> Tensor:
     """[B, N]: how far the membrane was above threshold before its reset."""
-    params, bound = block.neuron.params(), block.neuron.config.reset.bound
-    for modulate in block.modulators.values():
-        params = modulate(params, NEUTRAL)
+    bound = layer.neuron.config.reset.bound
     membrane = bound * torch.atanh(state.membrane.double() / bound) if bound else state.membrane
     return membrane + params.threshold * state.spikes - params.threshold
 

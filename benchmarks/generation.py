@@ -3,23 +3,23 @@
 Texts are continued side by side, each contestant a block of tokens at every turn, its state carried from block to block.
 Contestants:
 
-- Real Sam by its compiled engine, which writes what the model's own forward would; and with its matrices kept in bfloat16 or
-  int8, which changes the model;
-- Real Sam by the eager step loop: its own forward a token at a time, every op by its readable reference;
+- Real Sam (or, by ``--model``, SpikeWhale) by its compiled engine, which writes what the model's own forward would; and with
+  its matrices kept in bfloat16 or int8, which changes the model;
+- the same by the eager step loop: its own forward a token at a time, every op by its readable reference;
 - the transformer of the recipe ``gpt`` with its cache, whose window is full, as deep and of the width that fits at other sizes;
 - a language model of two ``nn.LSTM`` layers of the width that fits. Both of these in plain PyTorch: a token at a time, it is a
   little faster than our ops for whole chunks;
 - the choice of tokens alone, as all but the compiled engine make it: what each of them would still need were its model free.
 
-All choose by the same ``Sampling``, under ``inference_mode``. The models are untrained unless ``--run`` names a run. Real Sam
-then is calibrated to a firing rate, and its readout scaled until the likeliest token has a probability of 0.2, as in a trained
-model: the engine computes no logit that cannot win, and flat logits would leave it more to do. Firing and top probability are
+All choose by the same ``Sampling``, under ``inference_mode``. The models are untrained unless ``--run`` names a run. The
+spiking one then is calibrated to a firing rate, and its readout scaled until the likeliest token has a probability of 0.2, as in
+a trained model: the engine computes no logit that cannot win, and flat logits would leave it more to do. Firing and top probability are
 measured again while it writes.
 
 Compiled engine and eager loop also write one text, token by token, which must be the same; see agreement.py.
 
     python benchmarks/generation.py [--batches 1,8,64] [--rates 0.1 | --all-rates] [--sampling greedy,temperature,top-k]
-        [--model spikewhale-size | --run RUN] [--memory] [--threads 1] [--short]
+        [--model spikewhale_6m [--traits engram,kuramoto] | --run RUN] [--memory] [--threads 1] [--short]
 """
 
 from __future__ import annotations
@@ -50,15 +50,16 @@ from harness import (
     say_missing,
     show_table,
 )
-from matching import SIZES, eager, gpt_beside, recurrent_beside, sized
+from matching import SIZES, TRAITS, WHALES, eager, gpt_beside, layers, recurrent_beside, sized, whale
 from training import Setting, Text
 from wetware.kernels import Refused
-from wetware.models import RealSam
+from wetware.models import RealSam, SpikeWhale
 from wetware.models.dice import Dice
 from wetware.models.engines import engines
 from wetware.models.generation import Sampling, Session
 from wetware.state import size
 
+VOCABULARY = 4096  # of Real Sam
 RATES = (0.02, 0.05, 0.1, 0.2, 0.4)
 TOP = 0.2  # mean probability of the likeliest token
 SEED = 1
@@ -77,10 +78,10 @@ MORE = (
 
 
 class Model(NamedTuple):
-    """Real Sam, in a form from which a fresh process can make it again: a run's, or one from seed 0 with the input weights of
-    each block times ``gains`` and the logits times ``sharpness``."""
+    """The spiking model, in a form from which a fresh process can make it again: a run's, or one from seed 0 with the input
+    weights of each layer times ``gains`` and the logits times ``sharpness``."""
 
-    config: RealSam
+    config: RealSam | SpikeWhale
     run: str | None = None
     gains: tuple[float, ...] = ()
     sharpness: float = 1.0
@@ -99,13 +100,13 @@ class Case(NamedTuple):
 
 
 @torch.no_grad()
-def tuned(config: RealSam, rate: float) -> Model:
+def tuned(config: RealSam | SpikeWhale, rate: float) -> Model:
     """A model that fires at ``rate`` and is as sure of its next token as a trained one."""
     model: Any = config.build(seed=0)
-    before = [block.fc_in.weight.abs().max() for block in model.blocks]
+    before = [layer.fc_in.weight.abs().max() for layer in layers(model)]
     tokens = Text(Setting(config.width, config.depth, config.vocab_size, batch=32, chunk=64), chunks=1)()[0]
     model.calibrate(tokens, rate)
-    gains = [(block.fc_in.weight.abs().max() / was).item() for block, was in zip(model.blocks, before, strict=True)]
+    gains = [(layer.fc_in.weight.abs().max() / was).item() for layer, was in zip(layers(model), before, strict=True)]
     start = model.readout.scale.item()
     for _ in range(3):  # from the given text to the model's own, which changes with it
         model.readout.scale.mul_(sharpness(model(tokens).logits[:, 7::8].flatten(0, 1)))
@@ -136,14 +137,14 @@ def made(given: Model, name: str) -> Any:
     if given.run:
         return wetware.load(given.run)[0]
     model: Any = given.config.build(seed=0)
-    for block, gain in zip(model.blocks, given.gains, strict=True):
-        block.fc_in.weight.mul_(gain)
+    for layer, gain in zip(layers(model), given.gains, strict=True):
+        layer.fc_in.weight.mul_(gain)
     model.readout.scale.mul_(given.sharpness)
     return model
 
 
 def prompts(given: Model, batch: int) -> tuple[tuple[int, ...], ...]:
-    """What Real Sam writes after one token, another for each text: enough to fill the transformer's window and go on."""
+    """What the spiking model writes after one token, another for each text: enough to fill the transformer's window and more."""
     config: Any = gpt_beside(given.config)
     session = Session(made(given, ENGINE), Sampling(temperature=1.0), seed=0, batch=batch)
     first = torch.arange(batch)[:, None] % given.config.vocab_size
@@ -303,11 +304,12 @@ def measure(case: Case, name: str, label: str, given: argparse.Namespace) -> dic
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = options(__doc__, rounds=8)
-    parser.add_argument("--model", choices=SIZES, default="real_sam", help="a size by name (default: real_sam)")
-    parser.add_argument("--width", type=positive, help="of Real Sam, instead of the named size's")
-    parser.add_argument("--depth", type=positive, help="of Real Sam, instead of the named size's")
-    parser.add_argument("--vocabulary", type=positive, default=4096)
-    parser.add_argument("--run", help="the folder of a trained Real Sam, to be used as it is")
+    parser.add_argument("--model", choices=(*SIZES, *WHALES), default="real_sam", help="by name (default: real_sam)")
+    parser.add_argument("--width", type=positive, help="instead of the named model's")
+    parser.add_argument("--depth", type=positive, help="instead of the named model's")
+    parser.add_argument("--vocabulary", type=positive, help="instead of the named model's")
+    parser.add_argument("--traits", default="", help=f"of SpikeWhale, of {', '.join(TRAITS)} (default: none)")
+    parser.add_argument("--run", help="the folder of a trained Real Sam or SpikeWhale, to be used as it is")
     parser.add_argument("--batches", default="1,8,64", help="texts side by side (default: 1,8,64)")
     parser.add_argument("--rates", default="0.1", help="firing rates, as in 0.02,0.1 (default: 0.1)")
     parser.add_argument("--all-rates", action="store_true", help=f"the rates {', '.join(map(str, RATES))}")
@@ -325,6 +327,11 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     given = parse(parser, argv, short)
     if unknown := set(given.sampling.split(",")) - set(SAMPLINGS):
         parser.error(f"--sampling {min(unknown)}: allowed {', '.join(SAMPLINGS)}")
+    given.traits = tuple(filter(None, given.traits.split(",")))
+    if unknown := set(given.traits) - set(TRAITS):
+        parser.error(f"--traits {min(unknown)}: allowed {', '.join(TRAITS)}")
+    if given.traits and given.model not in WHALES:
+        parser.error(f"--traits: only SpikeWhale has any, and --model is {given.model}")
     return given
 
 
@@ -332,13 +339,15 @@ def models(given: argparse.Namespace) -> dict[str, Model]:
     """What is to write, by what it is called."""
     if given.run:
         config = wetware.load(given.run)[0].config
-        if not isinstance(config, RealSam):
-            raise SystemExit(
-                f"--run {given.run}: a {type(config).__name__}, and only Real Sam has an engine to measure"
-            )
+        if not isinstance(config, (RealSam, SpikeWhale)):
+            name = type(config).__name__
+            raise SystemExit(f"--run {given.run}: a {name}, and only Real Sam and SpikeWhale have an engine to measure")
         return {"trained": Model(config, given.run)}
-    width, depth = SIZES[given.model]
-    config: Any = sized(given.width or width, given.depth or depth, given.vocabulary).model
+    if given.model in WHALES:
+        config: Any = whale(given.model, given.width, given.depth, given.vocabulary, given.traits)
+    else:
+        width, depth = SIZES[given.model]
+        config = sized(given.width or width, given.depth or depth, given.vocabulary or VOCABULARY).model
     rates = RATES if given.all_rates else tuple(float(text) for text in given.rates.split(","))
     return {f"firing {rate:.0%}": tuned(config, rate) for rate in rates}
 

@@ -1,9 +1,9 @@
-"""Who is compared: Real Sam at a size, peers with as many parameters, and plain PyTorch in place of our backends."""
+"""Who is compared: Real Sam or SpikeWhale at a size, peers with as many parameters, and plain PyTorch for our backends."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,15 +12,20 @@ import torch
 from torch import Tensor, nn
 
 import wetware
+from wetware.config import snake
 from wetware.kernels import OPS
-from wetware.models import LanguageModel, ModelConfig, Output, RealSam
+from wetware.models import LanguageModel, ModelConfig, Output, RealSam, SpikeWhale
+from wetware.models.real_sam import RealSamModel, RealSamState
 from wetware.modulation import NEUTRAL, Signals
 from wetware.parameters import EMBEDDING, initialize, normal, parameter
+from wetware.recipes.spikewhale import SMALL_TRAITS
 from wetware.training import Run
 
 BOUNDARY = 0  # the token that starts a document
-# The sizes by name: width, depth; the vocabulary is that of the recipe.
+# The sizes of Real Sam by name: width, depth; the vocabulary is that of the recipe.
 SIZES = {"real_sam": (512, 6), "spikewhale-size": (1488, 4)}
+WHALES = ("spikewhale_1m", "spikewhale_6m", "spikewhale_20m")  # recipes
+TRAITS = {snake(type(trait).__name__): trait for trait in SMALL_TRAITS}
 
 
 @contextlib.contextmanager
@@ -58,6 +63,22 @@ def sized(width: int, depth: int, vocabulary: int) -> Run:
     run = wetware.recipe("real_sam").fitted(vocabulary, BOUNDARY)
     assert isinstance(run.model, RealSam)
     return replace(run, model=replace(run.model, width=width, depth=depth))
+
+
+def whale(name: str, width: int | None, depth: int | None, vocabulary: int | None, traits: Sequence[str]) -> SpikeWhale:
+    """The recipe ``name`` of SpikeWhale, at another size where one is given (token vectors keep their share of the width), with
+    these traits of :data:`TRAITS`."""
+    run = wetware.recipe(name)
+    model: Any = run.fitted(vocabulary or run.model.vocab_size, BOUNDARY).model
+    share = model.embedding / model.width
+    wide = width or model.width
+    chosen = tuple(TRAITS[trait] for trait in traits)
+    return replace(model, width=wide, depth=depth or model.depth, embedding=round(share * wide), traits=chosen)
+
+
+def layers(of: Any) -> Any:
+    """The layers of neurons of a Real Sam or a SpikeWhale, or their states in its own."""
+    return of.blocks if isinstance(of, (RealSamModel, RealSamState)) else of.layers
 
 
 def count(config: ModelConfig) -> int:

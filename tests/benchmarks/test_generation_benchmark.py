@@ -63,6 +63,32 @@ def test_what_is_written_fires_and_decides_as_asked(bench):
     assert 0.14 < output.logits[:, 16:].softmax(-1).amax(-1).mean() < 0.26
 
 
+@pytest.mark.parametrize("traits", [[], ["--traits", "engram,jepa"]], ids=["alone", "traits"])
+def test_spikewhale_is_reported_too(bench, capsys, traits):
+    given = ["--model", "spikewhale_1m", *SMALL, "--batches", "1", "--sampling", "greedy", "--rates", "0.2", *traits]
+    assert bench("generation").main(given) == 0
+    line = last_line(capsys.readouterr().out)
+    results = line["results"]["firing 20%"]["batch 1, greedy"]
+    assert set(results) | set(line["missing"]["firing 20%"]["batch 1, greedy"]) == PEERS | OURS
+    if set(results) >= OURS:
+        agreement = line["agreement"]["firing 20%"]["batch 1, greedy"]
+        assert len(agreement["firing"]) == 2 and not agreement["faults"]
+        assert agreement["equal"] == agreement["compared"] or agreement["ties"]
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (["--model", "spikewhale_1m", "--traits", "engrm"], "--traits engrm: allowed engram"),
+        (["--traits", "engram"], "only SpikeWhale has any, and --model is real_sam"),
+    ],
+)
+def test_traits_that_cannot_be(bench, capsys, given, reason):
+    with pytest.raises(SystemExit):
+        bench("generation").main(given)
+    assert reason in capsys.readouterr().err
+
+
 def test_a_run_writes_as_it_was_trained(bench, capsys, tmp_path, model):
     generation = bench("generation")
     checkpoint.save(model, tmp_path)
@@ -73,9 +99,9 @@ def test_a_run_writes_as_it_was_trained(bench, capsys, tmp_path, model):
     assert set(line["results"]) == {"trained"} and (line["width"], line["vocabulary"]) == (32, 67)
 
 
-def test_only_real_sam_can_be_the_run(bench, tmp_path):
+def test_only_who_has_an_engine_can_be_the_run(bench, tmp_path):
     checkpoint.save(wetware.tiny("gpt").build(), tmp_path)
-    with pytest.raises(SystemExit, match="a GPT, and only Real Sam"):
+    with pytest.raises(SystemExit, match="a GPT, and only Real Sam and SpikeWhale"):
         bench("generation").main(["--run", str(tmp_path), *SMALL])
 
 
