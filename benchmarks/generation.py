@@ -12,9 +12,9 @@ Contestants:
 - the choice of tokens alone, as all but the compiled engine make it: what each of them would still need were its model free.
 
 All choose by the same ``Sampling``, under ``inference_mode``. The models are untrained unless ``--run`` names a run. The
-spiking one then is calibrated to a firing rate, and its readout scaled until the likeliest token has a probability of 0.2, as
-in a trained model: the engine computes no logit that cannot win, and flat logits would leave it more to do. Firing and top
-probability are measured again while it writes.
+spiking one then is calibrated to a firing rate, and its readout scaled until the likeliest token has a probability of 0.2,
+as in a trained model: the engine computes no logit that cannot win, and flat logits would leave it more to do. Firing and
+top probability are measured again while it writes.
 
 Compiled engine and eager loop also write one text, token by token, which must be the same; see agreement.py.
 
@@ -144,7 +144,8 @@ def made(given: Model, name: str) -> Any:
 
 
 def prompts(given: Model, batch: int) -> tuple[tuple[int, ...], ...]:
-    """What the spiking model writes after one token, another for each text: to fill the transformer's window and go on."""
+    """What the spiking model writes after one token, another for each text: enough to fill the transformer's window and
+    more."""
     config: Any = gpt_beside(given.config)
     session = Session(made(given, ENGINE), Sampling(temperature=1.0), seed=0, batch=batch)
     first = torch.arange(batch)[:, None] % given.config.vocab_size

@@ -169,7 +169,7 @@ def _generate(commands) -> None:
         "--prompt", default="", metavar="TEXT", help="what comes before (default: the start of a document)"
     )
     _sampling(command, 200)
-    about = "guess the token after the next too: the same text in fewer passes (trait MultiTokenPrediction)"
+    about = "where no compiled engine runs: guess ahead, for the same text in fewer passes (trait MultiTokenPrediction)"
     command.add_argument("--draft", action="store_true", help=about)
     _device(command)
 

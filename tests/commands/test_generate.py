@@ -6,6 +6,7 @@ import wetware
 from wetware.cli import main
 from wetware.config import with_
 from wetware.data import Bytes
+from wetware.models.engines import ForwardEngine, engines
 
 
 def test_drafts(tmp_path, capsys):
@@ -20,6 +21,8 @@ def test_drafts(tmp_path, capsys):
         assert main(["generate", runs["whale"], *options, *more]) == 0
         texts.append(capsys.readouterr())
     assert texts[0].out == texts[1].out
+    compiled = not isinstance(engines(wetware.load(runs["whale"])[0]), ForwardEngine)
+    assert ("without --draft a compiled engine" in texts[1].err) == compiled
     assert "drafts:" in texts[1].err and "drafts:" not in texts[0].err
     assert main(["generate", runs["gpt"], *options, "--draft"]) == 2
     assert "no drafts: this GPT foretells one token only" in capsys.readouterr().err

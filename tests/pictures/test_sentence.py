@@ -31,10 +31,12 @@ def test_large_layers_are_thinned():
 
 def test_traces_one_few_and_many(tmp_path):
     layers = layers_of(wetware.tiny("real_sam").build())
-    shown = {"a: order": torch.rand(7), "b: programs": torch.rand(7, 18), "c: many": torch.rand(7, 40)}
+    shown = {"a: order": torch.rand(7), "b: programs": torch.rand(7, 18), "c: six": torch.rand(7, 6)}
     figure = traces_figure(sentence(layers, shown), "it")
     assert [axis.get_title(loc="left") for axis in figure.axes] == list(shown)
     assert [len(axis.lines) for axis in figure.axes] == [1, 6, 0]
-    assert len(figure.axes[2].images) == 1
+    first = shown["b: programs"][:, [0, 6, 12]].mean(1)
+    assert torch.allclose(torch.tensor(figure.axes[1].lines[0].get_ydata()), first)
+    assert figure.axes[2].images[0].get_array().shape == (6, 7)  # six that are no programs are not called so
     assert traces(sentence(layers), "it", tmp_path / "none.png") is None
     assert traces(sentence(layers, shown), "it", tmp_path / "some.png").stat().st_size > 1000

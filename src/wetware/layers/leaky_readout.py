@@ -37,13 +37,19 @@ class LeakyIntegrator(nn.Module):
         self.logit = parameter(size, draw=through(torch.logit, filled(config.start)), role=NEURON)
 
     def init_state(self, batch: int) -> Tensor:
-        return self.logit.new_zeros(batch, len(self.logit))
+        return self.logit.new_zeros(batch, len(self.logit), dtype=self._wide)
+
+    @property
+    def _wide(self) -> torch.dtype:
+        """What is added up: in float32 at least."""
+        return torch.promote_types(self.logit.dtype, torch.float32)
 
     def forward(self, x: Tensor, state: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
-        rho = torch.sigmoid(self.logit)
-        never, wide = torch.full_like(rho, NEVER), rho.dtype
+        wide = self._wide
+        rho = torch.sigmoid(self.logit.to(wide))
+        never = torch.full_like(rho, NEVER)
         with torch.autocast(x.device.type, enabled=False):
             before = LIFState(state, torch.zeros_like(state))
             keep = None if keep is None else keep.to(wide)
             _, membrane, after = lif_scan(x.to(wide), before, rho, never, 1.0 - rho, None, keep, width=never.detach())
-        return membrane, after.membrane
+        return membrane.to(x.dtype), after.membrane

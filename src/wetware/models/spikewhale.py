@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -96,6 +97,12 @@ class SpikeWhaleState(NamedTuple):
     traits: State
 
 
+@cache
+def trait_states(names: tuple[str, ...]) -> Any:
+    """What the traits of these names remember, as a NamedTuple with a field for each."""
+    return namedtuple("TraitStates", names)
+
+
 class SpikingLayer(nn.Module, Counted):
     """One layer of neurons: input weights, recurrent weights, neurons."""
 
@@ -142,17 +149,19 @@ class SpikeWhaleModel(LanguageModel, Counted):
         )
         place = Place(config.embedding, config.width, config.depth, config.vocab_size, config.boundary)
         self.traits: Any = nn.ModuleDict({_name(trait): trait.build(place) for trait in config.traits})
-        self._trait_states = namedtuple("TraitStates", self.traits)
 
     def init_state(self, batch: int) -> SpikeWhaleState:
         layers = tuple(layer.neuron.init_state(batch) for layer in self.layers)
         readout = self.leak.init_state(batch) if self.config.readout_decay else ()
         return SpikeWhaleState(
-            layers, readout, self._trait_states(*(trait.init_state(batch) for trait in self.traits.values()))
+            layers, readout, self._remembering(*(trait.init_state(batch) for trait in self.traits.values()))
         )
 
     def stress_source(self) -> StressSource | None:
         return next((source for m in self.config.modulators if (source := m.stress_source())), None)
+
+    def _remembering(self, *states: State, **named: State) -> Any:
+        return trait_states(tuple(self.traits))(*states, **named)
 
     def neuron_params(self, signals: Signals = NEUTRAL) -> tuple[NeuronParams, ...]:
         found = []
@@ -198,7 +207,8 @@ class SpikeWhaleModel(LanguageModel, Counted):
             activity.append(fired)
             layers.append(after)
         context = context._replace(activity=tuple(activity))
-        z = self.readout(torch.cat([torch.tanh(layer.membrane) for layer in activity], -1))
+        features = torch.cat([torch.tanh(layer.membrane) for layer in activity], -1)
+        z = self.readout(features.to(self.table.dtype))
         carried = state.readout
         if self.config.readout_decay:
             z, carried = self.leak(z, carried, keep)
@@ -208,7 +218,7 @@ class SpikeWhaleModel(LanguageModel, Counted):
                 losses |= {f"{name}.{key}": value for key, value in trait.losses(z, context).items()}
         if self.config.firing_floor:
             losses["firing"] = self.config.firing_floor.loss(tuple(activity))
-        state = SpikeWhaleState(tuple(layers), carried, self._trait_states(**remembered))
+        state = SpikeWhaleState(tuple(layers), carried, self._remembering(**remembered))
         return Output(self.logits(z), state, tuple(activity), losses), z
 
     def drafter(self) -> Drafter | None:

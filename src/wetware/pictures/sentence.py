@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST = 300  # rows of one layer's raster: more could not be seen; of larger layers every k-th neuron is drawn
-LINES = 8  # channels of a trace that are drawn as lines; more are an image
+LINES = 3  # channels of a trace that are drawn as lines; more are an image
 
 
 def raster(sentence: Sentence, layers: Sequence[Layer], title: str, file: str | Path) -> Path:
@@ -94,7 +94,8 @@ def traces(sentence: Sentence, title: str, file: str | Path) -> Path | None:
 
 
 def traces_figure(sentence: Sentence, title: str) -> Figure | None:
-    """The picture itself: a panel for each trace, one number a token as a line, few as lines, many as an image."""
+    """The picture itself: a panel for each trace, one number a token as a line, few as lines, many as an image. One named
+    ``programs`` has the programs' colours, several draws of genes in one."""
     from matplotlib.figure import Figure
 
     shown = {name: trace.float().numpy() for name, trace in sentence.traces.items() if trace.ndim in (1, 2)}
@@ -103,7 +104,7 @@ def traces_figure(sentence: Sentence, title: str) -> Figure | None:
     figure = Figure(figsize=(_width(sentence), 1.3 * len(shown) + 1.6), layout="constrained")
     axes = figure.subplots(len(shown), 1, sharex=True, squeeze=False)[:, 0]
     for axis, (name, trace) in zip(axes, shown.items(), strict=True):
-        _trace(axis, trace)
+        _trace(axis, trace, name.endswith(": programs"))
         axis.set_title(name, fontsize=9, loc="left")
         axis.tick_params(axis="y", labelsize=8)
         for side in ("top", "right"):
@@ -113,15 +114,15 @@ def traces_figure(sentence: Sentence, title: str) -> Figure | None:
     return figure
 
 
-def _trace(axis: Any, trace: np.ndarray) -> None:
+def _trace(axis: Any, trace: np.ndarray, programs: bool) -> None:
     channels = trace[:, None] if trace.ndim == 1 else trace
-    if channels.shape[1] > len(PROGRAMS) and channels.shape[1] % len(PROGRAMS) == 0 and channels.shape[1] <= 64:
-        channels = channels.reshape(len(channels), -1, len(PROGRAMS)).mean(1)  # programs, of several draws of genes
-    if channels.shape[1] > LINES:
-        largest = float(np.abs(channels).max()) or 1.0
-        axis.imshow(channels.T, aspect="auto", cmap="RdBu_r", vmin=-largest, vmax=largest, interpolation="nearest")
+    if programs := programs and channels.shape[1] % len(PROGRAMS) == 0:  # draw of genes beside draw
+        channels = channels.reshape(len(channels), -1, len(PROGRAMS)).mean(1)
+    elif channels.shape[1] > LINES:
+        signed, largest = bool((channels < 0).any()), float(np.abs(channels).max()) or 1.0
+        colours, least = ("RdBu_r", -largest) if signed else ("Blues", 0.0)
+        axis.imshow(channels.T, aspect="auto", cmap=colours, vmin=least, vmax=largest, interpolation="nearest")
         return
-    programs = channels.shape[1] == len(PROGRAMS)
     for index, values in enumerate(channels.T):
         label = PROGRAMS[index].replace("_", " ") if programs else None
         axis.plot(values, color=COLOURS[index % len(COLOURS)], linewidth=1.4, label=label)

@@ -111,7 +111,7 @@ class Mixture(Trait, Counted):
         x = rms_norm(hidden).flatten(0, -2)
         routing = self.route(x)
         mixed = (self.shared(x) + self.routed(x, routing)).view(hidden.shape)
-        passed = Passed(hidden + torch.tanh(self.gate) * mixed)
+        passed = Passed(hidden + (torch.tanh(self.gate) * mixed).to(hidden.dtype))
         if self.config.balance is None or not passed.hidden.requires_grad:
             return passed
         return passed._replace(losses={"balance": self.config.balance.weight * imbalance(routing)})

@@ -65,7 +65,7 @@ class ProgramReader(Trait, Counted):
 
     def active(self, context: Context) -> Tensor:
         """a [B, T, columns]."""
-        return torch.tanh(context.activity[-1].membrane) @ self.programs / len(self.programs)
+        return torch.tanh(context.activity[-1].membrane).to(self.programs.dtype) @ self.programs / len(self.programs)
 
     def forward(self, hidden: Tensor, state: Any, context: Context) -> Passed:
         # A sum of N numbers of either sign is of the size sqrt(N): divided by N, the norm would lose it beside W_d z.

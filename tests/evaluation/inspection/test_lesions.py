@@ -22,7 +22,7 @@ def made(whale):
 def test_every_lesion_hurts_and_none_touches_the_model(whale, made):
     before = copy.deepcopy(whale.model.state_dict())
     intact = whale.model(TOKENS).logits
-    names = {"without trait louder", "W_rec = 0", "bridge off", "P shuffled", "decays at most median"}
+    names = {"louder left out", "W_rec = 0", "bridge off", "P shuffled", "decays at most median"}
     assert names | {f"{program} silent" for program in PROGRAMS} == made.keys()
     for name, model in made.items():
         assert not torch.equal(model(TOKENS).logits, intact), name
@@ -40,12 +40,13 @@ def test_what_was_taken_is_gone(whale, made):
             assert not activity.spikes[..., mine].any()
             assert activity.spikes[..., ~mine].any()
     assert all(layer.recurrent is None for layer in layers_of(made["W_rec = 0"]))
-    assert not made["without trait louder"].traits
+    assert not made["louder left out"].traits
     shuffled = layers_of(made["P shuffled"])[0].programs
     assert not torch.equal(shuffled, layers[0].programs)
     assert torch.equal(shuffled.sort(0).values, layers[0].programs.sort(0).values)
     decays = layers_of(made["bridge off"])[0].params.decay
-    torch.testing.assert_close(decays, torch.full_like(decays, 0.9))
+    torch.testing.assert_close(decays, layers[0].neuron.params().decay)  # as before all modulation
+    assert not torch.allclose(decays, layers[0].params.decay)
 
 
 @torch.inference_mode()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 
 import wetware
 from wetware.config import ConfigError, from_dict, to_dict
+from wetware.data.length_max import ALGORITHM
 from wetware.training import CheckpointError
 from wetware.training.importing import import_spikewhale
 
@@ -181,3 +184,38 @@ def test_what_does_not_fit_is_refused_in_one_line(spoil, words, written):
     with pytest.raises(CheckpointError, match=words) as refused:
         import_spikewhale(written(data))
     assert "\n" not in str(refused.value)
+
+
+def described(size=259):
+    """A tokenizer as the file brings it: its special token, every byte, and two words."""
+    vocabulary = {"<bos>": 0, **{chr(byte): byte + 1 for byte in range(256)}, "the": 257, "of": 258}
+    special = {"<bos>": 0}
+    return {
+        "vocab": vocabulary,
+        "vocab_size": size,
+        "max_token_len": 3,
+        "algorithm": ALGORITHM,
+        "special_tokens": special,
+    }
+
+
+@pytest.mark.parametrize("form", [lambda data: data, json.dumps])
+def test_its_tokenizer_comes_along(form, written, tmp_path):
+    data = checkpoint()
+    data["config"]["vocab_size"] = 259
+    data["model_state_dict"]["embedding.weight"] = torch.ones(259, 6)
+    data["vocab"]["tokenizer_json"] = form(described())
+    found = import_spikewhale(written(data))
+    assert found.tokenizer.encode("the") == [257]
+    assert found.model.config.boundary == found.tokenizer.boundary == 0
+    _, again = wetware.load(wetware.save(found.model, tmp_path / "whale", found.tokenizer))
+    assert again.encode("of the") == found.tokenizer.encode("of the")
+
+
+@pytest.mark.parametrize("tokenizer", [described(300), {"algorithm": "other"}, "no json", 3])
+def test_a_tokenizer_that_does_not_fit_is_left_with_a_note(tokenizer, written):
+    data = checkpoint()
+    data["vocab"]["tokenizer_json"] = tokenizer
+    found = import_spikewhale(written(data))
+    assert found.tokenizer is None
+    assert any("reads token ids only" in note for note in found.notes)

@@ -91,7 +91,7 @@ def lesions(model: LanguageModel) -> Iterator[Lesion]:
     for path in paths:
         if path.startswith("traits.") and path.count(".") == 1:
             name = path.partition(".")[2]
-            yield Lesion(f"without trait {name}", "the trait left out", lambda model, path=path: without(model, path))
+            yield Lesion(f"{name} left out", "the trait left out", lambda model, path=path: without(model, path))
     for path in paths:
         if path.rpartition(".")[2] == "recurrence":
             yield Lesion("W_rec = 0", "recurrent weights taken out", lambda model, path=path: without(model, path))

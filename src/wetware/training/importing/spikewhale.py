@@ -13,6 +13,7 @@ of the tensors (:mod:`.names`), the form of rho, and soft_clamp(x, c) = c tanh(x
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor
 
 from wetware.config import ConfigError, nearest
-from wetware.data import Tokenizer
+from wetware.data import DataError, LengthMaxTokenizer, Tokenizer
 from wetware.layers import LeakyReadout, PlainReadout, Recurrence
 from wetware.models import SpikeWhale
 from wetware.models.language_model import LanguageModel
@@ -72,14 +73,15 @@ def import_spikewhale(
     tensors = {name: value.detach() for name, value in state.items() if isinstance(value, Tensor)}
     placed = place(tensors, names)
     reader = _Reader(str(path), placed, sizes, recurrent_rows)
-    config, weights = reader.read(_section(path, data, "modulation"), input_gain)
+    tokenizer = _tokenizer(data, sizes["vocab_size"], reader.notes)
+    boundary = None if tokenizer is None else tokenizer.boundary
+    config, weights = reader.read(_section(path, data, "modulation"), input_gain, boundary)
     model = config.module()
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if name not in weights:
                 raise CheckpointError(f"{str(path)!r}: nothing in it says what {name!r} is")
             tensor.copy_(weights[name])
-    tokenizer = _tokenizer(data, reader.notes)
     left = {name: tuple(tensors[name].shape) for name in (*placed.left, *reader.unused)}
     return Imported(model, tokenizer, reader.sources, left, tuple(reader.notes))
 
@@ -104,17 +106,26 @@ def _sizes(path: str | Path, data: dict) -> dict[str, Any]:
     return config
 
 
-def _tokenizer(data: dict, notes: list[str]) -> Tokenizer | None:
-    """The tokenizer of the file, when it brings one that can be read."""
-    described = (data.get("vocab") or {}).get("tokenizer_json")
+def _tokenizer(data: dict, vocab_size: int, notes: list[str]) -> Tokenizer | None:
+    """The tokenizer of the file, when it brings one that can be read and that fits."""
+    vocab = data.get("vocab")
+    described = vocab.get("tokenizer_json") if isinstance(vocab, dict) else None
     if described is None:
         notes.append("The file brings no tokenizer: the model reads token ids only.")
         return None
-    # LengthMaxTokenizer.from_seed_json(described) belongs here; token 0 of ours is the boundary, which moves their ids.
-    notes.append(
-        "Its tokenizer is of a kind that is not read yet: the model was saved without one, and reads token ids only."
-    )
-    return None
+    try:
+        tokenizer = LengthMaxTokenizer.from_spikewhale(
+            json.loads(described) if isinstance(described, str) else described
+        )
+    except (DataError, ValueError) as error:
+        notes.append(f"Its tokenizer cannot be read ({error}): the model reads token ids only.")
+        return None
+    if tokenizer.vocab_size != vocab_size:
+        sizes = f"{tokenizer.vocab_size} tokens, the model {vocab_size}"
+        notes.append(f"Its tokenizer does not fit (it has {sizes}): the model reads token ids only.")
+        return None
+    notes.append(f"Token {tokenizer.boundary} starts a document: before it is read, the state is forgotten.")
+    return tokenizer
 
 
 class _Reader:
@@ -159,7 +170,9 @@ class _Reader:
         assert found is not None
         return found
 
-    def read(self, modulation: dict[str, Any], input_gain: float | None) -> tuple[SpikeWhale, dict[str, Tensor]]:
+    def read(
+        self, modulation: dict[str, Any], input_gain: float | None, boundary: int | None
+    ) -> tuple[SpikeWhale, dict[str, Tensor]]:
         """Our config, and our weights by their names in the model."""
         width, depth, weights = self.width, self.depth, self.weights
         threshold, decay = self._base(modulation, "base_threshold", 1.0), self._base(modulation, "base_beta", 0.9)
@@ -172,7 +185,7 @@ class _Reader:
         neuron = replace(NEURONS, threshold=threshold, decay=UniformDecay(value=decay))
         rho = float(self.sizes.get("readout_decay") or 0.0)
         config = SpikeWhale(
-            vocab_size=self.vocab, boundary=None, width=width, depth=depth, embedding=self.embedding, neuron=neuron,
+            vocab_size=self.vocab, boundary=boundary, width=width, depth=depth, embedding=self.embedding, neuron=neuron,
             recurrence=Recurrence() if recurrent else None, token_unit=1.0, input_gain=self._input_gain(input_gain),
             readout=PlainReadout(), readout_decay=LeakyReadout(start=rho) if rho else None, modulators=modulators,
             firing_floor=None,
