@@ -76,13 +76,14 @@ def _neurons(model: LanguageModel) -> tuple[Layer, ...]:
 
 def _networks(model: LanguageModel, name: str, out: Path) -> list[Path]:
     """The picture of the network, light and dark."""
-    layers, title = (
-        _neurons(model),
-        f"{name}: {type(model.config).__name__}, {count(model.parameter_count())} parameters",
-    )
-    return [
-        architecture(layers, title, out / f"architecture_{theme}.png", colours) for theme, colours in THEMES.items()
-    ]
+    layers, drawn = _neurons(model), []
+    title = f"{name}: {type(model.config).__name__}, {count(model.parameter_count())} parameters"
+    with bar() as shown:
+        task = shown.add_task("drawing the network", total=len(THEMES))
+        for theme, colours in THEMES.items():
+            drawn.append(architecture(layers, title, out / f"architecture_{theme}.png", colours))
+            shown.advance(task)
+    return drawn
 
 
 def _everything(arguments: argparse.Namespace, out: Path) -> int:
@@ -134,9 +135,12 @@ def _facts(subject: Subject) -> list[str]:
 def _pictures(results: Results, subject: Subject, out: Path) -> dict[str, Path]:
     """By the question's name; the network's is that of its wiring."""
     found = {}
-    for name, figures in results.figures.items():
-        if picture := draw(name, {subject.name: figures}, out / f"{name}.png"):
-            found[name] = picture
+    with bar() as shown:
+        task = shown.add_task("drawing", total=len(results.figures))
+        for name, figures in results.figures.items():
+            if picture := draw(name, {subject.name: figures}, out / f"{name}.png"):
+                found[name] = picture
+            shown.advance(task)
     light, _ = _networks(subject.model, subject.name, out)
     return {"wiring": light, **found}
 
