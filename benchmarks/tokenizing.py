@@ -19,7 +19,7 @@ from harness import clock_for, console, interleaved, options, parse, positive, r
 from wetware.data import BPE, LengthMax, LengthMaxTokenizer, corpus_from
 from wetware.data.corpora import Corpus
 from wetware.data.longest_match import Table, Trie, matcher
-from wetware.data.packing import train_tokenizer
+from wetware.data.prepare import train_tokenizer
 from wetware.data.tokenizers import BPETokenizer
 
 OURS, PYTHON, MATCHER = "wetware LengthMax", "wetware LengthMax, plain Python", "wetware LengthMax, matcher alone"
