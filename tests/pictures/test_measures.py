@@ -6,7 +6,7 @@ import pkgutil
 import pytest
 
 import wetware.pictures.measures as pictures
-from wetware.config import Config
+from wetware.config import Config, snake
 
 FIGURES = {
     "memory_horizon": {
@@ -58,7 +58,9 @@ def test_no_picture_no_file(tmp_path):
 
 
 def test_every_picture_is_that_of_a_measure():
+    from wetware.evaluation.inspection import questions
     from wetware.evaluation.measures import measures
 
-    assert {module.name for module in pkgutil.iter_modules(pictures.__path__)} <= set(measures())
+    asked = {snake(type(question).__name__) for question in questions(100)}
+    assert {module.name for module in pkgutil.iter_modules(pictures.__path__)} <= set(measures()) | asked
     assert all(issubclass(kind, Config) for kind in measures().values())
