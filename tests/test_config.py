@@ -537,3 +537,10 @@ def test_a_part_can_be_written_with_its_fields():
         wetware.with_(wetware.RealSam(), "block.neuron", "LIF(treshold=0.5)")
     with pytest.raises(wetware.ConfigError, match=r"it needs path: ProgramFile\(path=...\)"):
         wetware.with_(wetware.SpikeWhale(), "modulators.gene_program.programs", "ProgramFile")
+
+
+def test_a_part_of_a_list_is_guessed_by_its_name():
+    with pytest.raises(wetware.ConfigError, match="did you mean 'traits.engram'"):
+        wetware.with_(wetware.SpikeWhale(), "traits.engrm", "Engram")
+    with pytest.raises(wetware.ConfigError, match="did you mean 'modulators.gene_program.gain'"):
+        wetware.with_(wetware.SpikeWhale(), "modulators.gene_progam.gain", "0.2")

@@ -275,6 +275,10 @@ def _with_element(items: tuple, annotation: Any, rest: list[str], value: Any, ro
     fitting = {snake(kind) for kind, cls in kinds(base).items() if cls.label is None} if is_config_type(base) else ()
     labelled = isinstance(value, Config) and value.label is not None and element_name(value) == name
     if not (name in fitting or labelled) or rest[1:]:
+        close = difflib.get_close_matches(name, sorted({*names, *fitting}), n=1, cutoff=0.6)
+        if close and close[0] != name:
+            whole = ".".join([path[: -len(".".join(rest)) - 1], close[0], *rest[1:]])
+            raise ConfigError(f"unknown field of {type(root).__name__}: {path!r}; did you mean {whole!r}?")
         raise _unknown(root, path)
     new = parse(base | None, value, path) if isinstance(value, str) else value
     return items if new is None else (*items, new)

@@ -170,7 +170,7 @@ def _train(arguments: argparse.Namespace) -> int:
     if cell.best == 0:
         console.print("nothing learnt did better than predicting no change: the model predicts none", style="yellow")
     show(console, result)
-    console.print(f"in {out}; next: wetware cell program {out} --out P.safetensors", markup=False, soft_wrap=True)
+    console.print(f"in {out}; next: wetware cell program {out} --out effects.safetensors", markup=False, soft_wrap=True)
     return 0
 
 
