@@ -31,7 +31,7 @@ STEP = re.compile(r"step-(\d{8,})$")
 GOLDEN = "golden.logits"
 SEAL = "digests.json"
 FORMAT = 1
-RUN_FILES = {".lock", "config.json", "metrics.jsonl", "tb", "checkpoints", "evaluation"}
+RUN_FILES = {".lock", "config.json", "metrics.jsonl", "tb", "checkpoints", "evaluation", "inspection"}
 
 
 class CheckpointError(ValueError):
