@@ -4,8 +4,8 @@ import torch
 
 import wetware
 from wetware.config import ablate
-from wetware.evaluation.inspection import dominant, layers_of
-from wetware.modulation import PROGRAMS
+from wetware.evaluation.inspection import layers_of
+from wetware.modulation import PROGRAMS, dominant
 from wetware.pictures.architecture import SHARE, THEMES, architecture, architecture_figure, embedding
 from wetware.pictures.curves import COLOURS
 

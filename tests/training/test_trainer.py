@@ -13,8 +13,10 @@ import pytest
 import torch
 
 import wetware
+from wetware.cell import save_effects
 from wetware.config import with_
 from wetware.data import Bytes, DataError, TextFiles
+from wetware.modulation import packaged_effects
 from wetware.training import (
     AfterMark,
     CheckpointError,
@@ -507,3 +509,21 @@ def test_a_kill_in_the_middle_of_a_write_loses_nothing(run, tmp_path, monkeypatc
         if last.name.endswith("1"):
             assert survived < points
     assert Trainer.resume(tmp_path / "run").step in (1, 2)
+
+
+def test_a_run_goes_on_without_the_file_its_programs_came_from(run, tmp_path):
+    """What a model was drawn from is not asked for again: the checkpoint has it."""
+    effects = tmp_path / "effects.safetensors"
+    save_effects(packaged_effects(), effects)
+    programs = f"ProgramFile(path={effects}, seed=5)"
+    model = with_(wetware.tiny("spikewhale"), "modulators.gene_program.programs", programs)
+    run = with_(with_(run, "model", model), "training.limit.count", 3)
+    trainer = Trainer(run, tmp_path / "run")
+    trainer.fit()
+    held = trainer.model.modulators["gene_program"].programs.clone()
+    effects.unlink()
+    resumed = Trainer.resume(tmp_path / "run", limit=Steps(count=5))
+    assert torch.equal(resumed.model.modulators["gene_program"].programs, held)
+    resumed.fit()
+    assert resumed.step == 5
+    assert wetware.load(tmp_path / "run")[0].parameter_count() == trainer.model.parameter_count()

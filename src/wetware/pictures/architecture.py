@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from wetware.evaluation.inspection import Layer, dominant, strengths
-from wetware.modulation import PROGRAMS
+from wetware.evaluation.inspection import Layer, strengths
+from wetware.modulation import PROGRAMS, dominant
 from wetware.pictures.curves import COLOURS, save
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wetware.evaluation.inspection import Layer, Sentence, dominant
-from wetware.modulation import PROGRAMS
+from wetware.evaluation.inspection import Layer, Sentence
+from wetware.modulation import PROGRAMS, dominant
 from wetware.pictures.curves import COLOURS, save
 
 if TYPE_CHECKING:

@@ -79,7 +79,8 @@ class Trainer:
             raise ConfigError(f"training.accumulate = {settings.accumulate} exceeds training.batch = {settings.batch}")
         self.stream = Stream(self.train, settings.batch, settings.chunk, self.run.seed)
         torch.manual_seed(self.run.seed)
-        self.model: LanguageModel = self.run.model.build(self.run.seed)
+        # what is restored is not drawn first: a part may come from a file that is gone by now
+        self.model: LanguageModel = self.run.model.build(self.run.seed) if saved is None else self.run.model.module()
         self.token_bytes = torch.as_tensor(self.tokenizer.token_bytes)
         self.rule = settings.counted.rule(self.tokenizer)
         if self.rule is not None:

@@ -75,5 +75,5 @@ class ProgramReader(Trait, Counted):
         return Passed(hidden + torch.tanh(self.gate) * self.fc_out(functional.gelu(mixed)))
 
     def trace(self, hidden: Tensor, state: Any, context: Context) -> Mapping[str, Tensor]:
-        """programs: a [B, T, columns], draw beside draw, each in the order of ``wetware.modulation.programs.PROGRAMS``."""
+        """programs: a [B, T, columns], draw beside draw, each in the order of ``wetware.modulation.PROGRAMS``."""
         return {"programs": self.active(context)}

@@ -3,8 +3,8 @@ import copy
 import pytest
 import torch
 
-from wetware.evaluation.inspection import Lesioned, dominant, layers_of, lesions
-from wetware.modulation import PROGRAMS
+from wetware.evaluation.inspection import Lesioned, layers_of, lesions
+from wetware.modulation import PROGRAMS, dominant
 
 TOKENS = torch.randint(1, 290, (2, 30), generator=torch.Generator().manual_seed(0))
 

@@ -8,11 +8,11 @@ from wetware.evaluation.inspection import (
     GradientFlow,
     ProgramRates,
     SpikeIntervals,
-    dominant,
     layers_of,
     observe,
 )
 from wetware.evaluation.inspection.observation import SPAN, Observing
+from wetware.modulation import dominant
 from wetware.training import held_out_walk
 
 

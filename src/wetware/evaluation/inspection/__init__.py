@@ -4,7 +4,7 @@ from wetware.evaluation.inspection.feature_rank import FeatureRank
 from wetware.evaluation.inspection.gradient_flow import GradientFlow
 from wetware.evaluation.inspection.lesioned import Lesioned
 from wetware.evaluation.inspection.lesions import Lesion, lesions
-from wetware.evaluation.inspection.neurons import Layer, dominant, layers_of
+from wetware.evaluation.inspection.neurons import Layer, layers_of
 from wetware.evaluation.inspection.observation import Observation, Observed, Observing, observe
 from wetware.evaluation.inspection.program_rates import ProgramRates
 from wetware.evaluation.inspection.questions import DEAD, questions
@@ -29,7 +29,6 @@ __all__ = [
     "Wiring",
     "assortativities",
     "assortativity",
-    "dominant",
     "first_sentence",
     "layers_of",
     "lesions",

@@ -10,10 +10,10 @@ import torch
 from torch import Generator, Tensor
 
 from wetware.config import ablate, mechanisms
-from wetware.evaluation.inspection.neurons import dominant, layers_of
+from wetware.evaluation.inspection.neurons import layers_of
 from wetware.layers.leaky_readout import NEVER
 from wetware.models import LanguageModel
-from wetware.modulation import PROGRAMS
+from wetware.modulation import PROGRAMS, dominant
 from wetware.modulation.gene_program import GeneProgramBridge
 from wetware.neurons import NeuronParams
 

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from wetware.models import LanguageModel
-from wetware.modulation import PROGRAMS
 from wetware.modulation.gene_program import GeneProgramBridge
 from wetware.neurons import Neuron, NeuronParams
 from wetware.traits import Trait
@@ -56,11 +55,6 @@ def programs_of(model: nn.Module, path: str) -> Tensor | None:
             if isinstance(module, GeneProgramBridge):
                 return module.programs
     return None
-
-
-def dominant(programs: Tensor) -> Tensor:
-    """int64 [N]: the program of which each neuron has most, by the mean over its draws of genes. P [N, 6 * draws]."""
-    return programs.reshape(len(programs), -1, len(PROGRAMS)).mean(1).argmax(1)
 
 
 def no_programs(model: LanguageModel) -> str | None:

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import torch
 
 from wetware.config import number
-from wetware.evaluation.inspection.neurons import dominant, layers_of, no_programs
+from wetware.evaluation.inspection.neurons import layers_of, no_programs
 from wetware.evaluation.inspection.observation import observed
 from wetware.evaluation.measure import Measure, Progress, Subject, Table
-from wetware.modulation import PROGRAMS
+from wetware.modulation import PROGRAMS, dominant
 
 
 @dataclass(frozen=True, kw_only=True)

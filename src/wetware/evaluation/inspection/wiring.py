@@ -9,10 +9,10 @@ import torch
 from torch import Generator, Tensor
 
 from wetware.config import number
-from wetware.evaluation.inspection.neurons import dominant, layers_of, no_programs, no_recurrence
+from wetware.evaluation.inspection.neurons import layers_of, no_programs, no_recurrence
 from wetware.evaluation.measure import Measure, Progress, Subject, Table
 from wetware.models import LanguageModel
-from wetware.modulation import PROGRAMS
+from wetware.modulation import PROGRAMS, dominant
 
 
 class Assortativity(NamedTuple):
