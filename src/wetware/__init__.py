@@ -49,6 +49,7 @@ _HOMES = {
         "GRU",
         "LSTM",
         "MODELS",
+        "BioNanochat",
         "FiringFloor",
         "FiringTarget",
         "LanguageModel",
@@ -90,6 +91,7 @@ _HOMES = {
         "VariancePreserving",
     ),
     "wetware.recipes": ("recipe", "recipe_names"),
+    "wetware.synapses": ("Synapse",),
     "wetware.training": (
         "AdamW",
         "AfterMark",
@@ -140,8 +142,10 @@ _ROOMS = (
     "models",
     "modulation",
     "neurons",
+    "plasticity",
     "recipes",
     "state",
+    "synapses",
     "training",
     "traits",
 )

@@ -28,6 +28,7 @@ from wetware.data import (
     VariableBinding,
 )
 from wetware.models.generation import Sampling
+from wetware.plasticity import Between
 from wetware.state import leaves
 from wetware.training import AfterMark, Calibration, Monitoring, Run, Steps, Trainer, Training
 
@@ -42,13 +43,13 @@ TEXT = "the people of the union and the laws of the people; a house, a law, a pe
 
 @functools.cache
 def trained(config: Config) -> tuple:
-    """The losses of four stressed training steps of a model, and the state they leave.
+    """The losses of four stressed training steps of a model, its rules followed between them, and the state they leave.
 
     Not its parameters: a field that only sized or drew a parameter nobody uses must not pass.
     """
     model = config.build(seed=0)
     state, losses = None, []
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    optimizer, rules = torch.optim.SGD(model.parameters(), lr=0.05), model.rules()
     for step in range(4):
         text = tokens(config, batch=2, steps=25, seed=step) % min(config.vocab_size, 60)
         output = model(text[:, :-1], state, signals=wetware.Signals(stress=0.9))
@@ -56,6 +57,9 @@ def trained(config: Config) -> tuple:
         loss = wetware.training.cross_entropy(output.logits, text[:, 1:]) + sum(output.losses.values())
         loss.backward()
         optimizer.step()
+        for path, rule in rules.items():
+            evidence = ((1.0, output.evidence[path]),) if path in output.evidence else ()
+            rule.apply(Between(step + 1, 0, evidence, lambda parameter: {}))
         optimizer.zero_grad()
         losses.append(loss.item())
     return (*losses, *(tensor.double().sum().item() for _, tensor in leaves(state)))

@@ -10,20 +10,22 @@ from torch import Tensor
 from wetware.models import LanguageModel
 from wetware.training import Training
 from wetware.training.counted import Rule
-from wetware.training.step import clip_gradients, learn
+from wetware.training.step import clip_gradients, follow, learn
 
 
 def training_steps(
     model: LanguageModel, training: Training, chunks: Iterable[tuple[Tensor, Tensor]], rule: Rule | None = None
 ) -> Iterator[float]:
     """One optimizer step for each ``(inputs, targets)`` [B, T] of ``chunks``, as the trainer does it at full learning rate:
-    forward, backward, clipping, optimizer, state carried; the loss is on what ``rule`` counts. Gives the loss of each. Moves
-    ``model``: give a copy."""
+    forward, backward, clipping, optimizer, rules, state carried; the loss is on what ``rule`` counts. Gives the loss of each.
+    Moves ``model``: give a copy."""
     optimizers = training.optimizer.build(model)
     states: list[Any] = [None] * training.accumulate
-    for inputs, targets in chunks:
+    rules = model.rules()
+    for step, (inputs, targets) in enumerate(chunks, 1):
         learned = learn(model, states, inputs, targets, counted=None if rule is None else rule(inputs, targets))
         clip_gradients(model, training.clip)
         optimizers.step(1.0)
+        follow(rules, learned, step, 0, optimizers)
         optimizers.zero_grad()
         yield learned.loss

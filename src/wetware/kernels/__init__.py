@@ -10,6 +10,7 @@ from wetware.kernels.linear_attention import linear_attention
 from wetware.kernels.op import OPS, Case, Choice, Op, Refused
 from wetware.kernels.rms_norm import rms_norm
 from wetware.kernels.spike_linear import spike_linear
+from wetware.kernels.vesicle_scan import vesicle_scan
 
 __all__ = [
     "OPS",
@@ -26,4 +27,5 @@ __all__ = [
     "linear_attention",
     "rms_norm",
     "spike_linear",
+    "vesicle_scan",
 ]

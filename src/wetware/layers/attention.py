@@ -25,11 +25,30 @@ class KV(NamedTuple):
 
 class Span(NamedTuple):
     """Where a chunk stands: absolute ``positions`` [B, T] and, for each token, the oldest position it may see [B, T].
-    ``before`` is how many tokens came before the chunk."""
+    ``before`` is how many tokens came before the chunk, ``tokens`` [B, T] what it says."""
 
     positions: Tensor
     oldest: Tensor
     before: int
+    tokens: Tensor | None = None
+
+    @property
+    def keep(self) -> Tensor:
+        """[B, T]: False at tokens that start a document, the first of all included."""
+        return self.oldest < self.positions
+
+
+class Seen(NamedTuple):
+    """What a chunk of Q queries looks at: query [B, Q, H, D], keys and values in segments [B, S, H, D] (the last is the chunk's
+    own), ``first`` [B, Q], the oldest of the K keys that each query sees; ``left``: the cache after the chunk, which lacks the
+    ``dropped`` oldest of the K keys."""
+
+    query: Tensor
+    keys: tuple[Tensor, ...]
+    values: tuple[Tensor, ...]
+    first: Tensor
+    left: KV
+    dropped: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +108,8 @@ class Attention(nn.Module, Counted):
         yield Operation("scores", width, seen)
         yield Operation("mixture", seen, width)
 
-    def forward(self, x: Tensor, state: KV, span: Span) -> tuple[Tensor, KV]:
+    def look(self, x: Tensor, state: KV, span: Span) -> Seen:
+        """Queries, keys and values of ``x`` [B, T, width], put beside what the cache holds."""
         batch, steps, width = x.shape
         shape = (batch, steps, self.config.heads, width // self.config.heads)
         query, key, value = (project(x).view(shape) for project in (self.query, self.key, self.value))
@@ -100,11 +120,16 @@ class Attention(nn.Module, Counted):
         if self.config.window is not None:
             oldest = torch.maximum(oldest, span.positions - self.config.window + 1)
         keys, values = (*state.keys, key), (*state.values, value)
-        mixed = attention(query, keys, values, (oldest - start).clamp_min(0))
         length = span.before + steps
         spans, wanted = [*kept, (span.before, length)], self.reach(length)
-        state = KV(*(tuple(_gather(parts, spans, *want) for want in wanted) for parts in (keys, values)))
-        return self.out(mixed.reshape(batch, steps, width)), state
+        left = KV(*(tuple(_gather(parts, spans, *want) for want in wanted) for parts in (keys, values)))
+        dropped = (wanted[0][0] if wanted else length) - start
+        return Seen(query, keys, values, (oldest - start).clamp_min(0), left, dropped)
+
+    def forward(self, x: Tensor, state: KV, span: Span) -> tuple[Tensor, KV]:
+        seen = self.look(x, state, span)
+        mixed = attention(seen.query, seen.keys, seen.values, seen.first)
+        return self.out(mixed.flatten(2)), seen.left
 
 
 def _gather(parts: tuple[Tensor, ...], spans: list[tuple[int, int]], start: int, end: int) -> Tensor:

@@ -1,5 +1,6 @@
 """Models: short compositions of the parts, all with one protocol."""
 
+from wetware.models.bio_nanochat import BioNanochat
 from wetware.models.gpt import GPT
 from wetware.models.gru import GRU
 from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output
@@ -8,6 +9,7 @@ from wetware.models.real_sam import RealSam
 from wetware.models.spikewhale import FiringFloor, SpikeWhale
 
 MODELS: dict[str, type[ModelConfig]] = {
+    "bio_nanochat": BioNanochat,
     "gpt": GPT,
     "gru": GRU,
     "lstm": LSTM,
@@ -20,6 +22,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "MODELS",
+    "BioNanochat",
     "FiringFloor",
     "FiringTarget",
     "LanguageModel",

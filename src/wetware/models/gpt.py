@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -69,17 +70,30 @@ class GPT(ModelConfig):
     def module(self) -> TransformerModel:
         return TransformerModel(self)
 
+    def block(self, layer: int) -> nn.Module:
+        """The part at that place of the stack."""
+        return TransformerBlock(self)
+
     @classmethod
     def tiny(cls) -> GPT:
         return cls(vocab_size=67, boundary=0, width=32, depth=2, attention=SelfAttention(heads=2, window=12))
 
 
 class GPTState(NamedTuple):
-    """Keys and values of each layer, how many tokens were read [B] and where the present document began [B]."""
+    """What each layer keeps (keys and values), how many tokens were read [B] and where the present document began [B]."""
 
-    layers: tuple[KV, ...]
+    layers: tuple[Any, ...]
     length: Tensor
     document: Tensor
+
+
+class Passed(NamedTuple):
+    """What a block gives on: vectors [B, T, width], its state, losses to add and evidence for rules, by the module's name."""
+
+    hidden: Tensor
+    state: Any
+    losses: Mapping[str, Tensor] = MappingProxyType({})
+    evidence: Mapping[str, Any] = MappingProxyType({})
 
 
 class TransformerBlock(nn.Module):
@@ -90,10 +104,13 @@ class TransformerBlock(nn.Module):
         self.attention = config.attention.build(width=config.width, depth=config.depth)
         self.mlp = MLP(config.width, config.expansion, config.depth)
 
-    def forward(self, x: Tensor, state: KV, span: Span) -> tuple[Tensor, KV]:
+    def init_state(self, batch: int) -> KV:
+        return KV((), ())
+
+    def forward(self, x: Tensor, state: KV, span: Span) -> Passed:
         mixed, state = self.attention(rms_norm(x), state, span)
         x = x + mixed
-        return x + self.mlp(rms_norm(x)), state
+        return Passed(x + self.mlp(rms_norm(x)), state)
 
 
 class TransformerModel(LanguageModel, Counted):
@@ -103,13 +120,13 @@ class TransformerModel(LanguageModel, Counted):
         super().__init__()
         self.config: GPT = config
         self.table = parameter(config.vocab_size, config.width, draw=normal(0.02), role=EMBEDDING)
-        self.blocks: Any = nn.ModuleList(TransformerBlock(config) for _ in range(config.depth))
+        self.blocks: Any = nn.ModuleList(map(config.block, range(config.depth)))
         if isinstance(config.head, UntiedHead):
             self.head = Linear(config.width, config.vocab_size, scale=0.1)
 
     def init_state(self, batch: int) -> GPTState:
         zeros = torch.zeros(batch, dtype=torch.long, device=self.table.device)
-        return GPTState(tuple(KV((), ()) for _ in self.blocks), zeros, zeros.clone())
+        return GPTState(tuple(block.init_state(batch) for block in self.blocks), zeros, zeros.clone())
 
     def operations(self, work: Workload) -> Iterator[Operation]:
         """The head alone: blocks tell their own, and looking a row up computes nothing."""
@@ -122,16 +139,20 @@ class TransformerModel(LanguageModel, Counted):
         state = self.init_state(len(tokens)) if state is None else state
         span, document = self._span(tokens, state)
         x = rms_norm(self.table[tokens])
-        layers = []
-        for block, kv in zip(self.blocks, state.layers, strict=True):
-            x, kv = block(x, kv, span)
-            layers.append(kv)
+        layers, losses, evidence = [], {}, {}
+        for index, (block, before) in enumerate(zip(self.blocks, state.layers, strict=True)):
+            passed = block(x, before, span)
+            x = passed.hidden
+            layers.append(passed.state)
+            losses |= {f"{name}/{index}": loss for name, loss in passed.losses.items()}
+            evidence |= {f"blocks.{index}.{name}": told for name, told in passed.evidence.items()}
         x = rms_norm(x)
         logits = self.head(x) if isinstance(self.config.head, UntiedHead) else x @ self.table.T
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
         if self.config.softcap:
             logits = self.config.softcap(logits)
-        return Output(logits, GPTState(tuple(layers), state.length + tokens.shape[1], document))
+        left = GPTState(tuple(layers), state.length + tokens.shape[1], document)
+        return Output(logits, left, losses=losses, evidence=evidence)
 
     def _span(self, tokens: Tensor, state: GPTState) -> tuple[Span, Tensor]:
         """Where the chunk stands. All sequences of a batch have read the same number of tokens; their documents differ."""
@@ -141,4 +162,4 @@ class TransformerModel(LanguageModel, Counted):
         if self.config.boundary is not None:
             starts = torch.where(tokens == self.config.boundary, positions, oldest)
             oldest = starts.cummax(1).values
-        return Span(positions, oldest, before), oldest[:, -1].clone()
+        return Span(positions, oldest, before, tokens), oldest[:, -1].clone()

@@ -15,6 +15,7 @@ from wetware.config import Config, ConfigError, number
 from wetware.modulation import NEUTRAL, Signals, StressSource
 from wetware.neurons import Activity, NeuronParams
 from wetware.parameters import initialize
+from wetware.plasticity import Rule, Ruled
 from wetware.state import State
 
 
@@ -22,13 +23,15 @@ class Output(NamedTuple):
     """What a model says.
 
     logits: [B, T, V] ([B, V] from ``step``). state: what the tokens leave behind. activity: one :class:`Activity` for each
-    layer of neurons. losses: named scalars to add to the cross-entropy in training.
+    layer of neurons. losses: named scalars to add to the cross-entropy in training. evidence: by the path of a module, what its
+    rule wants to know of this chunk (:mod:`wetware.plasticity.rule`); made only where gradients are recorded.
     """
 
     logits: Tensor
     state: State
     activity: tuple[Activity, ...] = ()
     losses: Mapping[str, Tensor] = MappingProxyType({})
+    evidence: Mapping[str, Any] = MappingProxyType({})
 
 
 class Drafter(NamedTuple):
@@ -118,6 +121,12 @@ class LanguageModel(nn.Module):
     def drafter(self) -> Drafter | None:
         """What drafts for this model (:class:`wetware.models.engines.DraftingEngine`), or None when no part has learned to."""
         return None
+
+    def rules(self) -> dict[str, Rule]:
+        """What changes weights between optimizer steps, by the path of the module that it belongs to."""
+        return {
+            path: rule for path, module in self.named_modules() if isinstance(module, Ruled) and (rule := module.rule())
+        }
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())

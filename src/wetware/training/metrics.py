@@ -62,6 +62,10 @@ class Metrics:
         self._write("held_out", step, tokens=tokens, seconds=seconds, perplexity=score.perplexity, **values)
         self._board.add_scalar("held_out/bits_per_byte", score.bits_per_byte, step)
 
+    def event(self, step: int, event: dict[str, Any]) -> None:
+        """What a rule did after a step."""
+        self._write("event", step, **event)
+
     def sampled(self, step: int, prompt: str, text: str) -> None:
         self._write("sample", step, prompt=prompt, text=text)
         self._board.add_text("sample", f"**{prompt}**{text}", step)

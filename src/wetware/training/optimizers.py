@@ -67,11 +67,15 @@ class MuonAdamW(AdamW):
     momentum: float = number(0.95, 0.0, 0.9999)
 
     def build(self, model: nn.Module) -> Optimizers:
-        # Muon takes matrices only; anything else with that role (none today) stays with AdamW.
-        matrices = [p for p in model.parameters() if role(p) == MATRIX and p.ndim == 2]
-        group = {"params": matrices, "lr": self.matrix, "base": self.matrix}
+        # Muon takes matrices only; stacks of them (the experts of a layer) stay with AdamW, at a rate of its scale.
+        every = [p for p in model.parameters() if role(p) == MATRIX]
+        group = {"params": [p for p in every if p.ndim == 2], "lr": self.matrix, "base": self.matrix}
         muon = torch.optim.Muon([group], weight_decay=self.weight_decay, momentum=self.momentum)
-        return Optimizers(model, [muon, torch.optim.AdamW(self.groups(model, (EMBEDDING, NEURON)), **self.options())])
+        groups = self.groups(model, (EMBEDDING, NEURON))
+        if stacks := [p for p in every if p.ndim != 2]:
+            rate = AdamW().matrix
+            groups.append({"params": stacks, "lr": rate, "base": rate, "weight_decay": self.weight_decay})
+        return Optimizers(model, [muon, torch.optim.AdamW(groups, **self.options())])
 
 
 class Optimizers:
@@ -91,6 +95,11 @@ class Optimizers:
     def zero_grad(self) -> None:
         for member in self.members:
             member.zero_grad(set_to_none=True)
+
+    def moments(self, parameter: Tensor) -> dict[str, Tensor]:
+        """What is kept of a parameter, by name; empty before its first step."""
+        kept = next((member.state[parameter] for member in self.members if parameter in member.state), {})
+        return {name: value for name, value in kept.items() if isinstance(value, Tensor)}
 
     def tensors(self) -> dict[str, Tensor]:
         """Every moment, as ``{"parameter|moment": tensor}``."""

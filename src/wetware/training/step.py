@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -10,18 +11,20 @@ from torch import Tensor
 
 from wetware.models import LanguageModel
 from wetware.modulation import NEUTRAL, Signals
+from wetware.plasticity import Between, Rule
 from wetware.state import detach
 from wetware.training.losses import cross_entropy
-from wetware.training.optimizers import gradient_norm, scale_gradients
+from wetware.training.optimizers import Optimizers, gradient_norm, scale_gradients
 
 
 class Learned(NamedTuple):
     """What the batch said. loss: mean cross-entropy of the targets that counted, in nats. targets: how many counted. rates: for
-    each layer, the firing rate of each neuron."""
+    each layer, the firing rate of each neuron. evidence: for rules, of each part of the batch, with its share of it."""
 
     loss: float
     targets: int
     rates: list[Tensor]
+    evidence: list[tuple[float, Mapping[str, Any]]]
 
 
 def parts(batch: int, count: int) -> list[slice]:
@@ -48,7 +51,7 @@ def learn(
     """
     device = next(model.parameters()).device
     total = targets.numel() if counted is None else int(counted.sum())
-    loss, rates = 0.0, []
+    loss, rates, evidence = 0.0, [], []
     for index, rows in enumerate(parts(len(inputs), len(states))):
         share = len(inputs[rows]) / len(inputs)
         where = None if counted is None else counted[rows]
@@ -59,9 +62,20 @@ def learn(
             entropy = cross_entropy(output.logits, targets[rows].to(device), where)
         (entropy * weight + sum(output.losses.values()) * share).backward()
         states[index] = detach(output.state)
+        evidence.append((share, output.evidence))
         loss += weight * entropy.item()
         rates.append([share * layer.spikes.detach().mean((0, 1)) for layer in output.activity])
-    return Learned(loss, total, [torch.stack(layer).sum(0) for layer in zip(*rates, strict=True)])
+    return Learned(loss, total, [torch.stack(layer).sum(0) for layer in zip(*rates, strict=True)], evidence)
+
+
+def follow(rules: Mapping[str, Rule], learned: Learned, step: int, seed: int, optimizers: Optimizers) -> list[dict]:
+    """Let every rule do what is due after ``step`` steps; what they did, with the path of each."""
+    events = []
+    for path, rule in rules.items():
+        evidence = tuple((share, told[path]) for share, told in learned.evidence if path in told)
+        between = Between(step, seed, evidence, optimizers.moments)
+        events += [{"rule": path, **event} for event in rule.apply(between)]
+    return events
 
 
 def clip_gradients(model: LanguageModel, largest: float) -> float:

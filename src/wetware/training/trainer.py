@@ -30,7 +30,7 @@ from wetware.training.losses import Score, held_out_loss
 from wetware.training.metrics import Metrics
 from wetware.training.reporting import Reporter, StepReport
 from wetware.training.run import Run
-from wetware.training.step import clip_gradients, learn, parts
+from wetware.training.step import clip_gradients, follow, learn, parts
 
 HOPELESS = 50  # steps without a finite gradient, one after the other, after which a run is given up
 
@@ -101,6 +101,8 @@ class Trainer:
                 self.reporter.message(f"calibrated on the first chunk: the layers fire at {measured}")
         self.model.to(self.device)
         self.optimizers = settings.optimizer.build(self.model)
+        self.rules = self.model.rules()
+        self.events: list[dict[str, Any]] = []  # what rules did and nobody has written down yet
         if saved is not None:
             self._restore(saved)
 
@@ -169,6 +171,9 @@ class Trainer:
                     )
                 if self.step % watch.log_every == 0 or self.progress >= 1:
                     metrics.step(report)
+                for event in self.events:
+                    metrics.event(self.step, event)
+                self.events.clear()
                 self.reporter.step(report, self.progress)
                 self._events(metrics, last=self.progress >= 1)
             if caught:
@@ -232,8 +237,10 @@ class Trainer:
             self.skipped += 1
             self.skipped_in_a_row += 1
             self.states = None
-        self.optimizers.zero_grad()
         self.step += 1
+        if norm < float("inf"):
+            self.events += follow(self.rules, learned, self.step, self.run.seed, self.optimizers)
+        self.optimizers.zero_grad()
         self.tokens += self.stream.tokens_per_step
         self.seconds += time.monotonic() - started
         size = int(self.token_bytes[chunk.targets if counted is None else chunk.targets[counted]].sum())

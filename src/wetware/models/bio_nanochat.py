@@ -1,0 +1,96 @@
+"""Bio-nanochat: the plain transformer whose synapses tire, learn and multiply."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from wetware.kernels import attention, rms_norm
+from wetware.layers import KV, MLP, SelfAttention
+from wetware.layers.attention import Span
+from wetware.layers.experts import ExpertsConfig
+from wetware.models.gpt import GPT, Passed
+from wetware.plasticity import MemoryConfig
+from wetware.synapses import Synapse
+
+
+@dataclass(frozen=True, kw_only=True)
+class BioNanochat(GPT):
+    """A :class:`GPT` with living synapses. Everything that is not in a GPT is a part that may be absent, and changes no logit
+    before training; without all of them it is that GPT, same logits from the same seed.
+
+    synapse: between query and keys. memory: fast weights beside attention. experts: beside the MLP.
+    """
+
+    synapse: Synapse = Synapse()
+    memory: MemoryConfig | None = None
+    experts: ExpertsConfig | None = None
+
+    def block(self, layer: int) -> nn.Module:
+        return SynapticBlock(self, layer)
+
+    @classmethod
+    def tiny(cls) -> BioNanochat:
+        return cls(vocab_size=67, boundary=0, width=32, depth=2, attention=SelfAttention(heads=2, window=12))
+
+
+class SynapticState(NamedTuple):
+    """What a layer keeps: its cache, and what its synapses, its memory and its experts remember."""
+
+    cache: KV
+    synapse: Any
+    memory: Any
+    experts: Any
+
+
+class SynapticBlock(nn.Module):
+    """``x + out(synapse(q, k, v) + memory(q, k, v))``, then ``x + mlp + experts``, each of normed vectors."""
+
+    def __init__(self, config: BioNanochat, layer: int) -> None:
+        super().__init__()
+        heads = config.attention.heads
+        self.attention = config.attention.build(width=config.width, depth=config.depth)
+        self.mlp = MLP(config.width, config.expansion, config.depth)
+        # optional parts lie under their name, so that taking one out renames none
+        alive = any(value is not None for value in vars(config.synapse).values())
+        self.synapse = config.synapse.build(heads=heads, layer=layer) if alive else None
+        self.memory = config.memory.build(width=config.width, heads=heads) if config.memory else None
+        self.experts = config.experts.build(width=config.width, depth=config.depth) if config.experts else None
+
+    def init_state(self, batch: int) -> SynapticState:
+        parts = (self.synapse, self.memory, self.experts)
+        return SynapticState(KV((), ()), *(part.init_state(batch) if part else () for part in parts))
+
+    def forward(self, x: Tensor, state: SynapticState, span: Span) -> Passed:
+        mixed, state, told = self.mix(x, state, span)
+        x = x + mixed
+        fed, state, losses, more = self.feed(x, state, span)
+        return Passed(x + fed, state, losses, told | more)
+
+    def mix(self, x: Tensor, state: SynapticState, span: Span) -> tuple[Tensor, SynapticState, dict[str, Any]]:
+        """What the half over time adds to x [B, T, width]."""
+        x = rms_norm(x)
+        seen = self.attention.look(x, state.cache, span)
+        synapse, memory, evidence = (), (), {}
+        if self.synapse:
+            mixed, synapse = self.synapse(*seen[:4], state.synapse, span.before, span.tokens, seen.dropped)
+        else:
+            mixed = attention(*seen[:4])
+        if self.memory:
+            recalled = self.memory(x, seen.query, seen.keys[-1], seen.values[-1], state.memory, span.keep)
+            mixed, memory = mixed + recalled.values, recalled.state
+            evidence = {} if recalled.evidence is None else {"memory": recalled.evidence}
+        left = SynapticState(seen.left, synapse, memory, state.experts)
+        return self.attention.out(mixed.flatten(2)), left, evidence
+
+    def feed(self, x: Tensor, state: SynapticState, span: Span) -> tuple[Tensor, SynapticState, dict, dict]:
+        """What the half over channels adds to x [B, T, width], and its losses and evidence."""
+        x = rms_norm(x)
+        fed = self.mlp(x)
+        if not self.experts:
+            return fed, state, {}, {}
+        answered = self.experts(x, state.experts, span.keep)
+        evidence = {} if answered.evidence is None else {"experts": answered.evidence}
+        return fed + answered.hidden, state._replace(experts=answered.state), dict(answered.losses), evidence
