@@ -45,3 +45,23 @@ def tanh(x):
     near = ((((_T0 * square + _T1) * square + _T2) * square + _T3) * square + _T4) * square * x + x
     far = np.float32(1.0) - np.float32(2.0) / (exp(size + size) + np.float32(1.0))
     return near if size < np.float32(0.625) else (far if x > 0.0 else -far)
+
+
+_to_bits = vectors.bits_of_float()
+_ROOT = np.int32(0x3F3504F3)  # the bits of sqrt(1/2)
+# of log(1 + f) = f - f^2 / 2 + f^3 P(f) on sqrt(1/2) <= 1 + f < sqrt(2) (Cephes)
+_L0, _L1, _L2 = np.float32(7.0376836292e-2), np.float32(-1.1514610310e-1), np.float32(1.1676998740e-1)
+_L3, _L4, _L5 = np.float32(-1.2420140846e-1), np.float32(1.4249322787e-1), np.float32(-1.6668057665e-1)
+_L6, _L7, _L8 = np.float32(2.0000714765e-1), np.float32(-2.4999993993e-1), np.float32(3.3333331174e-1)
+
+
+@jit
+def log(x):
+    """The natural logarithm in float32 of a positive normal number, within 1e-7 of itself or 1e-7, whichever is more."""
+    bits = _to_bits(np.float32(x))
+    exponent = np.int32((bits - _ROOT) >> np.int32(23))
+    f = _from_bits(np.int32(bits - np.int32(exponent << np.int32(23)))) - np.float32(1.0)
+    n, z = np.float32(exponent), f * f
+    p = (((((_L0 * f + _L1) * f + _L2) * f + _L3) * f + _L4) * f + _L5) * f + _L6
+    p = ((p * f + _L7) * f + _L8) * f * z
+    return n * _HIGH + (f + (p + n * _LOW - np.float32(0.5) * z))
