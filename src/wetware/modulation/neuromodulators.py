@@ -32,8 +32,8 @@ class SignalSource(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class FromLoss(SignalSource):
-    """The neuromodulator's own signal, from the loss of each step. memory: time constant, in steps, of what is expected of a
-    loss. warmup: how many losses are heard before anything but 0 is told; of two losses nothing can be expected."""
+    """The neuromodulator's own signal, from the loss of each step (:class:`LossListener`). memory: time constant, in steps, of
+    what is expected and what is usual. warmup: how many losses are heard before anything but 0 is told."""
 
     memory: float = number(100.0, 1.0, 1e6, open_ends=True)
     warmup: int = number(10, 2)
@@ -66,20 +66,23 @@ class ConstantSignal(SignalSource):
 class LossListener(SignalTracker):
     """Expects of each loss the mean of those before it, and tells what it makes of its error::
 
-        error = loss - mean,  deviation = sqrt(mean of error^2),  both over the last ``memory`` losses, this one not among them
+        error = loss - mean,  deviation = sqrt(mean of error^2)       this loss not among those of the means
+        signal = told(error, deviation) - mean of all that was told    this telling among them
 
-    0 until ``warmup`` losses were heard, and where there is no deviation to measure by.
+    with means over the last ``memory`` steps. 0 until ``warmup`` losses were heard. The last mean is what is usual: without it
+    a signal that leans to one side lets a sensitivity learn a constant gain, which is gone in use, where signals are neutral
+    (queries that were 1.2 times as long in training as in use, before it was there); and it makes the first telling 0.
     """
 
     def __init__(self, memory: float, warmup: int) -> None:
         super().__init__(0.0)
         self._warmup = warmup
         self.heard = 0
-        self._means = {"mean": RunningMean(memory), "square": RunningMean(memory)}
+        self._means = {"mean": RunningMean(memory), "square": RunningMean(memory), "usual": RunningMean(memory)}
 
     @abstractmethod
     def told(self, error: float, deviation: float) -> float:
-        """The signal, of the error of the last loss and the deviation of those before it, which is above 0."""
+        """What to make of the error of the last loss, by the deviation of those before it, which is above 0."""
 
     def update(self, loss: float) -> None:
         if not math.isfinite(loss):
@@ -88,8 +91,11 @@ class LossListener(SignalTracker):
         error, deviation = loss - mean.value, math.sqrt(square.value)
         if self.heard:  # of the first loss nothing was expected
             self.hear(error)
-        self.value = self.told(error, deviation) if self.heard >= self._warmup and deviation > 0 else 0.0
         mean.add(loss)
+        if self.heard >= self._warmup:
+            told, usual = self.told(error, deviation) if deviation > 0 else 0.0, self._means["usual"]
+            usual.add(told)
+            self.value = told - usual.value
         self.heard += 1
 
     def hear(self, error: float) -> None:
@@ -107,8 +113,7 @@ class LossListener(SignalTracker):
 
 
 class RewardPredictionError(LossListener):
-    """``tanh(-error / deviation)``: a loss below what was expected is a reward (Schultz, Dayan and Montague, 1997). While the
-    loss falls steadily it stays above 0, at most near tanh(1)."""
+    """``tanh(-error / deviation)``: a loss below what was expected is a reward (Schultz, Dayan and Montague, 1997)."""
 
     def told(self, error: float, deviation: float) -> float:
         return -math.tanh(error / deviation)
@@ -116,7 +121,7 @@ class RewardPredictionError(LossListener):
 
 class ExpectedUncertainty(LossListener):
     """``2 r / (r + s) - 1``, r the deviation over the last ``recent`` errors and s that over all of ``memory``: how unsure
-    predictions lately are, beside how unsure they usually are (after Yu and Dayan, 2005). Steady noise gives about 0."""
+    predictions lately are, beside how unsure they usually are (after Yu and Dayan, 2005)."""
 
     def __init__(self, memory: float, warmup: int, recent: float) -> None:
         super().__init__(memory, warmup)
@@ -132,8 +137,8 @@ class ExpectedUncertainty(LossListener):
 
 
 class UnexpectedUncertainty(LossListener):
-    """``tanh(max(0, |error| / deviation - 1))``: what happened is out of what was to be expected (after Yu and Dayan, 2005).
-    Phasic: never below 0, and about 0.13 on average in Gaussian noise, since a third of it lies beyond one deviation."""
+    """``tanh(max(0, |error| / deviation - 1))``: what happened was not to be expected, be it good or bad (after Yu and Dayan,
+    2005)."""
 
     def told(self, error: float, deviation: float) -> float:
         return math.tanh(max(0.0, abs(error) / deviation - 1.0))

@@ -8,9 +8,9 @@ from typing import NamedTuple
 class Signals(NamedTuple):
     """Global signals, given to a model by its caller and never read from anywhere else.
 
-    stress: from 0 (calm) to 1 (alarmed); 0.5 is neutral. Of the others 0 is neutral. dopamine: from -1 (worse than expected)
-    to 1 (better). acetylcholine: from -1 (surer than usual) to 1 (less sure). noradrenaline: from 0 to 1 (what happened was
-    not to be expected).
+    stress: from 0 (calm) to 1 (alarmed); 0.5 is neutral. Of the others 0 is neutral and means "as usual". dopamine: from -2
+    (worse than expected) to 2 (better). acetylcholine: from -2 (surer than usual) to 2 (less sure). noradrenaline: from -1
+    (nothing out of the way) to 1 (what happened was not to be expected).
     """
 
     stress: float = 0.5
