@@ -13,6 +13,7 @@ from wetware.config import Config, number
 from wetware.kernels import attention, rms_norm
 from wetware.layers.linear import Linear
 from wetware.layers.rope import rotate
+from wetware.modulation import NEUTRAL, Signals
 from wetware.operations import Counted, Operation, Workload
 
 
@@ -25,12 +26,14 @@ class KV(NamedTuple):
 
 class Span(NamedTuple):
     """Where a chunk stands: absolute ``positions`` [B, T] and, for each token, the oldest position it may see [B, T].
-    ``before`` is how many tokens came before the chunk, ``tokens`` [B, T] what it says."""
+    ``before`` is how many tokens came before the chunk, ``tokens`` [B, T] what it says, ``signals`` what the caller tells the
+    whole network meanwhile."""
 
     positions: Tensor
     oldest: Tensor
     before: int
     tokens: Tensor | None = None
+    signals: Signals = NEUTRAL
 
     @property
     def keep(self) -> Tensor:

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from wetware.config import element_name
 from wetware.kernels import attention, rms_norm
 from wetware.layers import KV, MLP, SelfAttention
 from wetware.layers.attention import Span
 from wetware.layers.experts import ExpertsConfig
-from wetware.models.gpt import GPT, Passed
+from wetware.models.gpt import GPT, Passed, TransformerModel
+from wetware.modulation import Acetylcholine, Dopamine, Neuromodulator, Noradrenaline, SignalTracker
 from wetware.plasticity import MemoryConfig
 from wetware.synapses import Synapse
 
@@ -22,11 +24,16 @@ class BioNanochat(GPT):
     before training; without all of them it is that GPT, same logits from the same seed.
 
     synapse: between query and keys. memory: fast weights beside attention. experts: beside the MLP.
+    neuromodulators: gains in every block, by signals given with the tokens.
     """
 
     synapse: Synapse = Synapse()
     memory: MemoryConfig | None = None
     experts: ExpertsConfig | None = None
+    neuromodulators: tuple[Neuromodulator, ...] = (Dopamine(), Acetylcholine(), Noradrenaline())
+
+    def module(self) -> SynapticTransformer:
+        return SynapticTransformer(self)
 
     def block(self, layer: int) -> nn.Module:
         return SynapticBlock(self, layer)
@@ -34,6 +41,13 @@ class BioNanochat(GPT):
     @classmethod
     def tiny(cls) -> BioNanochat:
         return cls(vocab_size=67, boundary=0, width=32, depth=2, attention=SelfAttention(heads=2, window=12))
+
+
+class SynapticTransformer(TransformerModel):
+    """See :class:`BioNanochat`."""
+
+    def signal_trackers(self) -> dict[str, SignalTracker]:
+        return {element_name(each): each.tracker() for each in self.config.neuromodulators}
 
 
 class SynapticState(NamedTuple):
@@ -58,6 +72,7 @@ class SynapticBlock(nn.Module):
         self.synapse = config.synapse.build(heads=heads, layer=layer) if alive else None
         self.memory = config.memory.build(width=config.width, heads=heads) if config.memory else None
         self.experts = config.experts.build(width=config.width, depth=config.depth) if config.experts else None
+        self.neuromodulators = nn.ModuleDict({element_name(each): each.build() for each in config.neuromodulators})
 
     def init_state(self, batch: int) -> SynapticState:
         parts = (self.synapse, self.memory, self.experts)
@@ -69,26 +84,33 @@ class SynapticBlock(nn.Module):
         fed, state, losses, more = self.feed(x, state, span)
         return Passed(x + fed, state, losses, told | more)
 
+    def gained(self, name: str, x: Tensor, span: Span) -> Tensor:
+        """``x`` times the gain of the neuromodulator of that name; ``x`` itself, where that is absent."""
+        if name not in self.neuromodulators:
+            return x
+        return x * self.neuromodulators[name](getattr(span.signals, name))
+
     def mix(self, x: Tensor, state: SynapticState, span: Span) -> tuple[Tensor, SynapticState, dict[str, Any]]:
         """What the half over time adds to x [B, T, width]."""
         x = rms_norm(x)
         seen = self.attention.look(x, state.cache, span)
+        asked = (self.gained("acetylcholine", seen.query, span), *seen[1:4])  # a memory gets the query as it was
         synapse, memory, evidence = (), (), {}
         if self.synapse:
-            mixed, synapse = self.synapse(*seen[:4], state.synapse, span.before, span.tokens, seen.dropped)
+            mixed, synapse = self.synapse(*asked, state.synapse, span.before, span.tokens, seen.dropped)
         else:
-            mixed = attention(*seen[:4])
+            mixed = attention(*asked)
         if self.memory:
             recalled = self.memory(x, seen.query, seen.keys[-1], seen.values[-1], state.memory, span.keep)
             mixed, memory = mixed + recalled.values, recalled.state
             evidence = {} if recalled.evidence is None else {"memory": recalled.evidence}
         left = SynapticState(seen.left, synapse, memory, state.experts)
-        return self.attention.out(mixed.flatten(2)), left, evidence
+        return self.gained("dopamine", self.attention.out(mixed.flatten(2)), span), left, evidence
 
     def feed(self, x: Tensor, state: SynapticState, span: Span) -> tuple[Tensor, SynapticState, dict, dict]:
         """What the half over channels adds to x [B, T, width], and its losses and evidence."""
         x = rms_norm(x)
-        fed = self.mlp(x)
+        fed = self.mlp(self.gained("noradrenaline", x, span))
         if not self.experts:
             return fed, state, {}, {}
         answered = self.experts(x, state.experts, span.keep)

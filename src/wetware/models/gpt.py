@@ -137,7 +137,7 @@ class TransformerModel(LanguageModel, Counted):
     def forward(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> Output:
         tokens = checked_tokens(tokens, self.vocab_size)
         state = self.init_state(len(tokens)) if state is None else state
-        span, document = self._span(tokens, state)
+        span, document = self._span(tokens, state, signals)
         x = rms_norm(self.table[tokens])
         layers, losses, evidence = [], {}, {}
         for index, (block, before) in enumerate(zip(self.blocks, state.layers, strict=True)):
@@ -154,7 +154,7 @@ class TransformerModel(LanguageModel, Counted):
         left = GPTState(tuple(layers), state.length + tokens.shape[1], document)
         return Output(logits, left, losses=losses, evidence=evidence)
 
-    def _span(self, tokens: Tensor, state: GPTState) -> tuple[Span, Tensor]:
+    def _span(self, tokens: Tensor, state: GPTState, signals: Signals) -> tuple[Span, Tensor]:
         """Where the chunk stands. All sequences of a batch have read the same number of tokens; their documents differ."""
         before = int(state.length[0])
         positions = (before + torch.arange(tokens.shape[1], device=tokens.device)).expand_as(tokens)
@@ -162,4 +162,4 @@ class TransformerModel(LanguageModel, Counted):
         if self.config.boundary is not None:
             starts = torch.where(tokens == self.config.boundary, positions, oldest)
             oldest = starts.cummax(1).values
-        return Span(positions, oldest, before, tokens), oldest[:, -1].clone()
+        return Span(positions, oldest, before, tokens, signals), oldest[:, -1].clone()
