@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from wetware.config import Config
 from wetware.layers.attention import Span
@@ -226,8 +225,11 @@ class _Reversed(torch.autograd.Function):
         return (*pair, *made)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled():
+            raise RuntimeError(
+                "create_graph = True: the way back through reversible blocks has no derivative of its own"
+            )
         walk: _Walk = ctx.walk
         first, second, *given = ctx.saved_tensors
         pair = first.detach(), second.detach()
