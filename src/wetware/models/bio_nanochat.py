@@ -12,7 +12,10 @@ from wetware.kernels import attention, rms_norm
 from wetware.layers import KV, MLP, SelfAttention
 from wetware.layers.attention import Span
 from wetware.layers.experts import ExpertsConfig
-from wetware.models.gpt import GPT, Passed, TransformerModel
+from wetware.layers.initialisation import Initialisation, NormalWeights
+from wetware.layers.residual import Passed, Residual, ResidualStream, Stack
+from wetware.models.gpt import GPT, TransformerModel
+from wetware.models.language_model import LanguageModel
 from wetware.modulation import Acetylcholine, Dopamine, Neuromodulator, Noradrenaline, SignalTracker
 from wetware.plasticity import MemoryConfig
 from wetware.synapses import Synapse
@@ -24,16 +27,27 @@ class BioNanochat(GPT):
     before training; without all of them it is that GPT, same logits from the same seed.
 
     synapse: between query and keys. memory: fast weights beside attention. experts: beside the MLP.
-    neuromodulators: gains in every block, by signals given with the tokens.
+    neuromodulators: gains in every block, by signals given with the tokens. residual: how blocks are joined. initialisation: how
+    the matrices of the blocks look before training.
     """
 
     synapse: Synapse = Synapse()
     memory: MemoryConfig | None = None
     experts: ExpertsConfig | None = None
     neuromodulators: tuple[Neuromodulator, ...] = (Dopamine(), Acetylcholine(), Noradrenaline())
+    residual: Residual = ResidualStream()
+    initialisation: Initialisation = NormalWeights()
+
+    def build(self, seed: int = 0) -> LanguageModel:
+        model = super().build(seed)
+        self.initialisation.redraw(model, seed, within="blocks.")
+        return model
 
     def module(self) -> SynapticTransformer:
         return SynapticTransformer(self)
+
+    def stack(self) -> Stack:
+        return self.residual.build(depth=self.depth)
 
     def block(self, layer: int) -> nn.Module:
         return SynapticBlock(self, layer)

@@ -1,5 +1,5 @@
-"""``vesicle_scan`` compiled by numba: blocks of keys walk over all queries. The way back goes forward once more, block by block,
-so that no state is kept between the two (it would be eleven numbers for each query and key)."""
+"""``vesicle_scan`` compiled by numba: blocks of keys walk over all queries. The way back goes forward once more, block by
+block, so that no state is kept between the two (it would be eleven numbers for each query and key)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The loops of the compiled backend of ``vesicle_scan``.
 
-Keys do not know each other, so a block of :data:`KEYS` of them walks over all queries with its state beside it in the first-level
-cache. Everything that an inner loop touches lies in one flat array at constant offsets, copied in and out by loops of their own:
-with twenty arrays LLVM gives up on proving that they do not overlap, and computes one key at a time.
+Keys do not know each other, so a block of :data:`KEYS` of them walks over all queries with its state beside it in the
+first-level cache. Everything that an inner loop touches lies in one flat array at constant offsets, copied in and out by loops
+of their own: with twenty arrays LLVM gives up on proving that they do not overlap, and computes one key at a time.
 """
 
 from __future__ import annotations
@@ -79,7 +79,8 @@ def admit(w, low, high):
 
 @jit
 def ask(w, kinetics):
-    """One query at every key of the block: reads rows d, asked, ring; writes out, r and the new state; ring is left as it is."""
+    """One query at every key of the block: reads rows d, asked, ring; writes out, r and the new state; ring is left as it
+    is."""
     theta, rho, kon, koff = kinetics[0], kinetics[1], kinetics[2], kinetics[3]
     a1, a2, a3 = kinetics[4] * kinetics[4], kinetics[5] * kinetics[5], kinetics[6] * kinetics[6]
     kappa, eta, k, rs, cs = kinetics[7], kinetics[8], kinetics[9], kinetics[10], kinetics[11]
@@ -347,8 +348,8 @@ def end(w, gring, given, oldest, first_key, width, delay):
 def backward(
     scores, state, kinetics, first, time, heads, above, above_left, to_scores, to_state, to_kinetics, begin_at, end_at
 ):
-    """As :func:`forward`, with the gradients ``above`` of out and ``above_left`` of the state left: each block goes forward once
-    more, keeping what the way back needs. to_kinetics: [N, 19]."""
+    """As :func:`forward`, with the gradients ``above`` of out and ``above_left`` of the state left: each block goes forward
+    once more, keeping what the way back needs. to_kinetics: [N, 19]."""
     queries, keys = scores.shape[1:]
     before, delay = keys - queries, state.shape[1] - STATE
     w, ring, gring = (

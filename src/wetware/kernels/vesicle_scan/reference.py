@@ -61,8 +61,8 @@ def reference(
         m   = k P1 (1 - R + r);   R <- R - r + m;   P <- P1 - m         priming
         S <- S + rs (1 - S) - cs r S;   X <- X + rx (x0 - X) - cx r X;   E <- E + re (1 - E) - ce r E
 
-    A rested synapse adds exactly nothing; ``R + P + sum(ring)`` = 4 always. ``out`` is ``hidden`` where a query does not look. A key
-    that the last query does not see is at rest afterwards: nobody will ask it again.
+    A rested synapse adds exactly nothing; ``R + P + sum(ring)`` = 4 always. ``out`` is ``hidden`` where a query does not look.
+    A key that the last query does not see is at rest afterwards: nobody will ask it again.
 
     Args:
         scores: d, [B, H, Q, K], finite everywhere.
