@@ -63,7 +63,7 @@ class ReversibleResidual(Residual):
 
     A block has to offer ``mix(x, state, span) -> (added, state, evidence)`` and ``feed(x, state, span) -> (added, state,
     losses, evidence)``, which read and change different parts of its state. It is another model than the plain stream, with
-    the same weights and state; what it spares is memory, and nothing shows that it predicts better.
+    the same weights and state, for the memory it spares; whether it predicts better has not been studied.
     """
 
     gauge: Gauge | None = Gauge()
