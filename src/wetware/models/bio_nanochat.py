@@ -18,7 +18,11 @@ from wetware.models.gpt import GPT, TransformerModel
 from wetware.models.language_model import LanguageModel
 from wetware.modulation import Acetylcholine, Dopamine, Neuromodulator, Noradrenaline, SignalTracker
 from wetware.plasticity import MemoryConfig
-from wetware.synapses import Synapse
+from wetware.synapses import DistanceBarrier, SeptinInhibition, Synapse, TwoHop, VesicleRelease
+
+LIVING = Synapse(
+    release=VesicleRelease(), distance=DistanceBarrier(), septin=SeptinInhibition(), two_hop=TwoHop()
+)  # every part of the presynapse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,11 +31,11 @@ class BioNanochat(GPT):
     before training; without all of them it is that GPT, same logits from the same seed.
 
     synapse: between query and keys. memory: fast weights beside attention. experts: beside the MLP.
-    neuromodulators: gains in every block, by signals given with the tokens. residual: how blocks are joined. initialisation: how
-    the matrices of the blocks look before training.
+    neuromodulators: gains in every block, by signals given with the tokens. residual: how blocks are joined. initialisation:
+    how the matrices of the blocks look before training.
     """
 
-    synapse: Synapse = Synapse()
+    synapse: Synapse = LIVING
     memory: MemoryConfig | None = None
     experts: ExpertsConfig | None = None
     neuromodulators: tuple[Neuromodulator, ...] = (Dopamine(), Acetylcholine(), Noradrenaline())
