@@ -12,7 +12,7 @@ from wetware.layers import KV, MLP, SelfAttention
 from wetware.layers.attention import Span
 from wetware.layers.experts import ExpertsConfig
 from wetware.models.gpt import GPT, Passed
-from wetware.plasticity import MemoryConfig
+from wetware.plasticity import Consolidation, DualWeights, FastWeights, MemoryConfig
 from wetware.synapses import Synapse
 
 
@@ -25,7 +25,7 @@ class BioNanochat(GPT):
     """
 
     synapse: Synapse = Synapse()
-    memory: MemoryConfig | None = None
+    memory: MemoryConfig | None = FastWeights()
     experts: ExpertsConfig | None = None
 
     def block(self, layer: int) -> nn.Module:
@@ -33,7 +33,14 @@ class BioNanochat(GPT):
 
     @classmethod
     def tiny(cls) -> BioNanochat:
-        return cls(vocab_size=67, boundary=0, width=32, depth=2, attention=SelfAttention(heads=2, window=12))
+        return cls(
+            vocab_size=67,
+            boundary=0,
+            width=32,
+            depth=2,
+            attention=SelfAttention(heads=2, window=12),
+            memory=FastWeights(dual=DualWeights(consolidation=Consolidation(every=1))),
+        )
 
 
 class SynapticState(NamedTuple):
@@ -79,7 +86,7 @@ class SynapticBlock(nn.Module):
         else:
             mixed = attention(*seen[:4])
         if self.memory:
-            recalled = self.memory(x, seen.query, seen.keys[-1], seen.values[-1], state.memory, span.keep)
+            recalled = self.memory(x, *seen.content, seen.values[-1], state.memory, span.keep)
             mixed, memory = mixed + recalled.values, recalled.state
             evidence = {} if recalled.evidence is None else {"memory": recalled.evidence}
         left = SynapticState(seen.left, synapse, memory, state.experts)

@@ -26,7 +26,11 @@ def cases() -> Iterator[Case]:
         def draw(*shape: int, generator: torch.Generator = generator) -> Tensor:
             return torch.randn(*shape, generator=generator, dtype=torch.float64)
 
-        query, key, value = draw(batch, steps, heads, keys), draw(batch, steps, heads, keys), draw(batch, steps, heads, values)
+        query, key, value = (
+            draw(batch, steps, heads, keys),
+            draw(batch, steps, heads, keys),
+            draw(batch, steps, heads, values),
+        )
         key = key / key.norm(dim=-1, keepdim=True)
         decay = -torch.exp(2.0 * draw(batch, steps, heads) - 2.0)
         write = torch.sigmoid(draw(batch, steps, heads))

@@ -1,7 +1,7 @@
 """``delta_scan`` in chunks: products of matrices within a chunk of tokens, the recurrence between chunks.
 
-Within a chunk that starts at A_0, ``A_i = G_i A_0 + sum_{j<=i} (G_i / G_j) k_j u_j^T`` with G_i the product of all decays so far.
-What token i really writes, u_i, depends on what those before it wrote, through a triangular system::
+Within a chunk that starts at A_0, ``A_i = G_i A_0 + sum_{j<=i} (G_i / G_j) k_j u_j^T`` with G_i the product of all decays so
+far. What token i really writes, u_i, depends on what those before it wrote, through a triangular system::
 
     u_i + erase_i sum_{j<i} (G_i / G_j) (k_i . k_j) u_j = write_i v_i - erase_i G_i A_0^T k_i
 
@@ -82,7 +82,9 @@ def run(
     left = (last.exp()[..., None] * key).mT
     states, writes = [], []
     # unbind, for a gradient through an index fills a tensor as large as all chunks
-    for wrote, pulled, whole, moved in zip(*(x.unbind(2) for x in (fresh, pull, reach[..., -1:, None], left)), strict=True):
+    for wrote, pulled, whole, moved in zip(
+        *(x.unbind(2) for x in (fresh, pull, reach[..., -1:, None], left)), strict=True
+    ):
         states.append(state)
         writes.append(wrote - pulled @ state)
         state = whole * state + moved @ writes[-1]

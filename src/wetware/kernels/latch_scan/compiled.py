@@ -15,7 +15,9 @@ def refuses(rise: Tensor, fall: Tensor, state: Tensor, kinetics: Tensor, keep: T
     """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
     if reason := why_not():
         return reason
-    given = {"rise": rise, "fall": fall, "state": state, "kinetics": kinetics} | ({} if keep is None else {"keep": keep})
+    given = {"rise": rise, "fall": fall, "state": state, "kinetics": kinetics} | (
+        {} if keep is None else {"keep": keep}
+    )
     for name, tensor in given.items():
         if tensor.device.type != "cpu":
             return f"needs tensors on the CPU, got {tensor.device.type}"

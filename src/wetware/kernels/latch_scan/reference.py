@@ -25,9 +25,9 @@ def reference(rise: Tensor, fall: Tensor, state: Tensor, kinetics: Tensor, keep:
         i <- (i + fall) / (1 + fall + inhibition m + recovery)
 
     A step of the implicit Euler method for ``dm = on (1 - m) - off m``, ``di = fall (1 - i) - (inhibition m + recovery) i``
-    with rates of the token before: m, i and p stay in [0, 1] whatever the rates, with no clamp in the way of a gradient. Nothing
-    of it depends on a chunk. After Lisman, 1985 and Lisman and Zhabotinsky, 2001: CaMKII that phosphorylates itself, against PP1
-    that it holds down. The Hill exponent 6 and the form are ours; a head here is one synapse's worth of enzymes.
+    with rates of the token before: m, i and p stay in [0, 1] whatever the rates, with no clamp in the way of a gradient.
+    Nothing of it depends on a chunk. After Lisman, 1985 and Lisman and Zhabotinsky, 2001: CaMKII that phosphorylates itself,
+    against PP1 that it holds down. The Hill exponent 6 and the form are ours; a head here is one synapse's worth of enzymes.
 
     Args:
         rise, fall: [B, T, H], not negative: calcium that is high phosphorylates CaMKII, calcium that is low frees PP1.
