@@ -40,7 +40,7 @@ class Latch(Config):
     potentiation: float = number(0.6, 0.0, 100.0, open_ends=True)
     depression: float = number(0.5, 0.0, 100.0, open_ends=True)
     high: float = number(1.0, -10.0, 10.0)
-    low: float = number(-1.0, -10.0, 10.0)
+    low: float = number(-0.75, -10.0, 10.0)
     steepness: float = number(6.0, 0.0, 100.0, open_ends=True)
     contrast: float = number(6.0, 0.0, 100.0, open_ends=True)
     window: float = number(64.0, 1.0, 1e5)
@@ -152,8 +152,8 @@ class BistableLatch(Latch):
     half: float = number(0.6, 0.0, 1.0, open_ends=True)
     dephosphorylation: float = number(0.5, 0.0, 100.0, open_ends=True)
     basal: float = number(0.3, 0.0, 1.0, open_ends=True)
-    inhibition: float = number(0.3, 0.0, 100.0, open_ends=True)
-    recovery: float = number(0.05, 0.0, 100.0, open_ends=True)
+    inhibition: float = number(0.1, 0.0, 100.0, open_ends=True)
+    recovery: float = number(0.02, 0.0, 100.0, open_ends=True)
 
     def build(self, *, heads: int) -> BistableEnzymes:
         return BistableEnzymes(self, heads)
