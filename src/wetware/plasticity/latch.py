@@ -166,16 +166,20 @@ SHARES = ("half", "basal")  # in (0, 1), the others positive
 class BistableEnzymes(Enzymes):
     """See :class:`BistableLatch`."""
 
+    shares: Tensor
+
     def __init__(self, config: BistableLatch, heads: int) -> None:
         super().__init__(config, heads)
         values = {name: getattr(config, name) for name in KINETICS}
         rows = [math.log(value / (1 - value) if name in SHARES else value) for name, value in values.items()]
         self.kinetics = parameter(len(rows), heads, draw=stacked(*map(filled, rows)), role=NEURON)
+        places = torch.tensor([name in SHARES for name in KINETICS])
+        self.register_buffer("shares", places[:, None], persistent=False)
 
     def constants(self) -> Tensor:
         """The kinetics [6, H] as the op takes them."""
-        rows = zip(KINETICS, self.kinetics, strict=True)
-        return torch.stack([torch.sigmoid(row) if name in SHARES else row.exp() for name, row in rows])
+        rows = self.kinetics
+        return torch.where(self.shares, torch.sigmoid(rows), rows.exp())
 
     def walk(self, rise: Tensor, fall: Tensor, state: Tensor, keep: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         kinetics = self.constants()

@@ -23,8 +23,8 @@ def refuses(rise: Tensor, fall: Tensor, state: Tensor, kinetics: Tensor, keep: T
             return f"needs tensors on the CPU, got {tensor.device.type}"
         if tensor.dtype not in (torch.float32, torch.float64) or tensor.dtype != rise.dtype:
             return f"needs float32 or float64 throughout, got {name} of {tensor.dtype}"
-    if rise.ndim != 3 or not rise.numel() or rise.shape[1] == 1:
-        return f"needs a rise of [B, T, H], none of them 0 and more than one token, got {list(rise.shape)}"
+    if rise.ndim != 3 or not rise.numel():
+        return f"needs a rise of [B, T, H], none of them 0, got {list(rise.shape)}"
     batch, steps, heads = rise.shape
     shapes = {"fall": [batch, steps, heads], "state": [batch, 2, heads], "kinetics": [6, heads]}
     shapes |= {} if keep is None else {"keep": [batch, steps]}
