@@ -22,7 +22,7 @@ from wetware.plasticity.dual_weights import DualWeights
 from wetware.plasticity.eligibility import Eligibility
 from wetware.plasticity.half_life import log_share, spread_half_lives
 from wetware.plasticity.input_dependence import InputDependence
-from wetware.plasticity.latch import BistableLatch, Latch
+from wetware.plasticity.latch import BistableEnzymes, BistableLatch, Latch
 from wetware.plasticity.memory import Memory, MemoryConfig, Recalled
 from wetware.plasticity.rule import Rule, Ruled
 from wetware.plasticity.write_rules import DeltaRule, WriteRule
@@ -111,7 +111,7 @@ class FastWeightsMemory(Memory, Ruled, Counted):
         return FastWeightsState(matrix, *(part.init_state(batch) if part else () for part in parts))
 
     def operations(self, work: Workload) -> Iterator[Operation]:
-        """Small projections; decay, erasing, writing and reading of A; reading S."""
+        """Small projections; decay, erasing, writing and reading of A; the enzymes; reading S."""
         rows = self.heads * self.size
         if self.input_dependence:
             for name in ("write", "decay"):
@@ -120,6 +120,8 @@ class FastWeightsMemory(Memory, Ruled, Counted):
         for name in ("decay", "erase", "write", "read"):
             if name != "erase" or isinstance(self.config.write, DeltaRule):
                 yield Operation(name, rows, self.size)
+        if isinstance(self.latch, BistableEnzymes):
+            yield Operation("latch", len(self.latch.kinetics), self.heads, weights=(self.latch.kinetics,))
         if self.dual:
             yield Operation("dual", rows, self.size, weights=(self.dual.matrix,))
 
