@@ -44,7 +44,7 @@ class Span(NamedTuple):
 class Seen(NamedTuple):
     """What a chunk of Q queries looks at: query [B, Q, H, D], keys and values in segments [B, S, H, D] (the last is the chunk's
     own), ``first`` [B, Q], the oldest of the K keys that each query sees; ``left``: the cache after the chunk, which lacks the
-    ``dropped`` oldest of the K keys."""
+    ``dropped`` oldest of the K keys; ``content``: query and key [B, Q, H, D] as they are before they are rotated."""
 
     query: Tensor
     keys: tuple[Tensor, ...]
@@ -52,6 +52,7 @@ class Seen(NamedTuple):
     first: Tensor
     left: KV
     dropped: int
+    content: tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +117,8 @@ class Attention(nn.Module, Counted):
         batch, steps, width = x.shape
         shape = (batch, steps, self.config.heads, width // self.config.heads)
         query, key, value = (project(x).view(shape) for project in (self.query, self.key, self.value))
-        query, key = (rotate(rms_norm(part), span.positions, self.config.base) for part in (query, key))
+        content = (rms_norm(query), rms_norm(key))
+        query, key = (rotate(part, span.positions, self.config.base) for part in content)
         kept = self.reach(span.before)
         start = kept[0][0] if kept else span.before
         oldest = span.oldest
@@ -127,7 +129,7 @@ class Attention(nn.Module, Counted):
         spans, wanted = [*kept, (span.before, length)], self.reach(length)
         left = KV(*(tuple(_gather(parts, spans, *want) for want in wanted) for parts in (keys, values)))
         dropped = (wanted[0][0] if wanted else length) - start
-        return Seen(query, keys, values, (oldest - start).clamp_min(0), left, dropped)
+        return Seen(query, keys, values, (oldest - start).clamp_min(0), left, dropped, content)
 
     def forward(self, x: Tensor, state: KV, span: Span) -> tuple[Tensor, KV]:
         seen = self.look(x, state, span)

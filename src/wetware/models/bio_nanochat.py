@@ -17,7 +17,7 @@ from wetware.layers.residual import Passed, Residual, ResidualStream, Stack
 from wetware.models.gpt import GPT, TransformerModel
 from wetware.models.language_model import LanguageModel
 from wetware.modulation import Acetylcholine, Dopamine, Neuromodulator, Noradrenaline, SignalTracker
-from wetware.plasticity import MemoryConfig
+from wetware.plasticity import Consolidation, DualWeights, FastWeights, MemoryConfig
 from wetware.synapses import DistanceBarrier, SeptinInhibition, Synapse, TwoHop, VesicleRelease
 
 LIVING = Synapse(
@@ -36,7 +36,7 @@ class BioNanochat(GPT):
     """
 
     synapse: Synapse = LIVING
-    memory: MemoryConfig | None = None
+    memory: MemoryConfig | None = FastWeights()
     experts: ExpertsConfig | None = None
     neuromodulators: tuple[Neuromodulator, ...] = (Dopamine(), Acetylcholine(), Noradrenaline())
     residual: Residual = ResidualStream()
@@ -58,7 +58,14 @@ class BioNanochat(GPT):
 
     @classmethod
     def tiny(cls) -> BioNanochat:
-        return cls(vocab_size=67, boundary=0, width=32, depth=2, attention=SelfAttention(heads=2, window=12))
+        return cls(
+            vocab_size=67,
+            boundary=0,
+            width=32,
+            depth=2,
+            attention=SelfAttention(heads=2, window=12),
+            memory=FastWeights(dual=DualWeights(consolidation=Consolidation(every=1))),
+        )
 
 
 class SynapticTransformer(TransformerModel):
@@ -119,7 +126,7 @@ class SynapticBlock(nn.Module):
         else:
             mixed = attention(*asked)
         if self.memory:
-            recalled = self.memory(x, seen.query, seen.keys[-1], seen.values[-1], state.memory, span.keep)
+            recalled = self.memory(x, *seen.content, seen.values[-1], state.memory, span.keep)
             mixed, memory = mixed + recalled.values, recalled.state
             evidence = {} if recalled.evidence is None else {"memory": recalled.evidence}
         left = SynapticState(seen.left, synapse, memory, state.experts)
