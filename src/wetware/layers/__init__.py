@@ -1,6 +1,7 @@
 """Layers: the ordinary parts of a network, and the blocks that hold the mechanisms."""
 
 from wetware.layers.attention import KV, Attention, SelfAttention
+from wetware.layers.dispatch import LoadBalance
 from wetware.layers.leaky_readout import LeakyReadout
 from wetware.layers.linear import Linear
 from wetware.layers.membrane_readout import MembraneReadout, NormalisedReadout, PlainReadout
@@ -18,6 +19,7 @@ __all__ = [
     "InputGate",
     "LeakyReadout",
     "Linear",
+    "LoadBalance",
     "MembraneReadout",
     "NeuronGate",
     "NormalisedReadout",
