@@ -11,6 +11,8 @@ from wetware.kernels import attention, rms_norm
 from wetware.layers import KV, MLP, SelfAttention
 from wetware.layers.attention import Span
 from wetware.layers.experts import ExpertsConfig
+from wetware.layers.lifecycle import Lifecycle
+from wetware.layers.synaptic_experts import SynapticExperts
 from wetware.models.gpt import GPT, Passed
 from wetware.plasticity import MemoryConfig
 from wetware.synapses import Synapse
@@ -26,14 +28,17 @@ class BioNanochat(GPT):
 
     synapse: Synapse = Synapse()
     memory: MemoryConfig | None = None
-    experts: ExpertsConfig | None = None
+    experts: ExpertsConfig | None = SynapticExperts()
 
     def block(self, layer: int) -> nn.Module:
         return SynapticBlock(self, layer)
 
     @classmethod
     def tiny(cls) -> BioNanochat:
-        return cls(vocab_size=67, boundary=0, width=32, depth=2, attention=SelfAttention(heads=2, window=12))
+        small = SelfAttention(heads=2, window=12)
+        lifecycle = Lifecycle(every=1, rate=0.2, min_age=1, quantile=0.0, similar=0.5, patience=2, noise=0.1)
+        experts = SynapticExperts(experts=3, most=6, hidden=16, lifecycle=lifecycle)
+        return cls(vocab_size=67, boundary=0, width=32, depth=2, attention=small, experts=experts)
 
 
 class SynapticState(NamedTuple):
