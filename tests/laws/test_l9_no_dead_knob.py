@@ -42,15 +42,15 @@ TEXT = "the people of the union and the laws of the people; a house, a law, a pe
 
 
 @functools.cache
-def trained(config: Config) -> tuple:
-    """The losses of four stressed training steps of a model, its rules followed between them, and the state they leave.
+def trained(config: Config, steps: int = 4) -> tuple:
+    """The losses of some stressed training steps of a model, its rules followed between them, and the state they leave.
 
     Not its parameters: a field that only sized or drew a parameter nobody uses must not pass.
     """
     model = config.build(seed=0)
     state, losses = None, []
     optimizer, rules = torch.optim.SGD(model.parameters(), lr=0.05), model.rules()
-    for step in range(4):
+    for step in range(steps):
         text = tokens(config, batch=2, steps=25, seed=step) % min(config.vocab_size, 60)
         output = model(text[:, :-1], state, signals=STRESSED)
         state = wetware.state.detach(output.state)
@@ -63,6 +63,11 @@ def trained(config: Config) -> tuple:
         optimizer.zero_grad()
         losses.append(loss.item())
     return (*losses, *(tensor.double().sum().item() for _, tensor in leaves(state)))
+
+
+def long(path: str) -> int:
+    """How many steps a field has to show itself. Of experts that are born and die, most is told by how long they live."""
+    return 40 if ".lifecycle" in path else 4
 
 
 def moved(config: Config, path: str):
@@ -136,7 +141,7 @@ def test_every_field_of_a_model_moves_something(label, config, path, tmp_path):
     if heard_by_the_trainer(path):
         assert run_of(tmp_path, config) != run_of(tmp_path, changed)
     else:
-        assert trained(config) != trained(changed)
+        assert trained(config, long(path)) != trained(changed, long(path))
 
 
 SLOTS = [
@@ -152,7 +157,7 @@ def test_every_alternative_part_is_another_part(label, config, path, part, tmp_p
     if heard_by_the_trainer(path):
         assert run_of(tmp_path, config) != run_of(tmp_path, changed)
     else:
-        assert trained(config) != trained(changed)
+        assert trained(config, long(path)) != trained(changed, long(path))
 
 
 # ------------------------------------------------------------------------------------------------------- the whole run

@@ -13,7 +13,9 @@ from wetware.layers import KV, MLP, SelfAttention
 from wetware.layers.attention import Span
 from wetware.layers.experts import ExpertsConfig
 from wetware.layers.initialisation import Initialisation, NormalWeights
+from wetware.layers.lifecycle import Lifecycle
 from wetware.layers.residual import Passed, Residual, ResidualStream, Stack
+from wetware.layers.synaptic_experts import SynapticExperts
 from wetware.models.gpt import GPT, TransformerModel
 from wetware.models.language_model import LanguageModel
 from wetware.modulation import Acetylcholine, Dopamine, Neuromodulator, Noradrenaline, SignalTracker
@@ -37,7 +39,7 @@ class BioNanochat(GPT):
 
     synapse: Synapse = LIVING
     memory: MemoryConfig | None = FastWeights()
-    experts: ExpertsConfig | None = None
+    experts: ExpertsConfig | None = SynapticExperts()
     neuromodulators: tuple[Neuromodulator, ...] = (Dopamine(), Acetylcholine(), Noradrenaline())
     residual: Residual = ResidualStream()
     initialisation: Initialisation = NormalWeights()
@@ -58,12 +60,14 @@ class BioNanochat(GPT):
 
     @classmethod
     def tiny(cls) -> BioNanochat:
+        lifecycle = Lifecycle(every=1, rate=0.2, min_age=1, quantile=0.0, similar=0.5, patience=2, noise=0.1)
         return cls(
             vocab_size=67,
             boundary=0,
             width=32,
             depth=2,
             attention=SelfAttention(heads=2, window=12),
+            experts=SynapticExperts(experts=3, most=6, hidden=16, lifecycle=lifecycle),
             memory=FastWeights(dual=DualWeights(consolidation=Consolidation(every=1))),
         )
 
