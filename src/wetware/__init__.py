@@ -103,6 +103,7 @@ _HOMES = {
         "Monitoring",
         "MuonAdamW",
         "Run",
+        "SavedWeights",
         "Stable",
         "Steps",
         "Tokens",
