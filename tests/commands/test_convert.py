@@ -22,7 +22,7 @@ GPT = [*("--set", "tokenizer=Bytes", "--set", "model.width=24", "--set", "model.
 def folder(tiny_text, tmp_path_factory):
     """``gpt``, trained by the command, and ``gpt-bio_nanochat``, made of it by the command."""
     folder = tmp_path_factory.mktemp("runs")
-    out = ["--data", str(tiny_text), "--out", str(folder / "gpt"), "--steps", "12"]
+    out = ["--data", str(tiny_text), "--out", str(folder / "gpt"), "--steps", "60"]
     assert main(["train", "gpt_small", *out, *GPT]) == 0
     assert main(["convert", str(folder / "gpt"), "--to", "bio_nanochat", "--seed", "4"]) == 0
     return folder
@@ -80,7 +80,7 @@ def test_the_command_it_names_trains_on(folder, capsys, tmp_path):
     assert about["tokenizer"] == {"type": "SavedTokenizer", "path": str(out)}
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     first = next(row["loss"] for row in rows if "loss" in row)
-    assert first < 5.4  # ln 257 = 5.55 from drawn weights
+    assert first < 4.5  # ln 257 = 5.55 from drawn weights
     for path in out.iterdir():
         path.unlink()
     assert main(["train", words[2], "--out", str(run), "--resume", "--steps", "8", "--threads", "1"]) == 0
