@@ -159,3 +159,13 @@ def test_heads_must_be_known_and_agree(written):
         path = written(checkpoint(), {"model_config": {"n_head": HEADS, **wrong}})
         with pytest.raises(CheckpointError, match=message):
             import_nanochat(path)
+
+
+def test_a_tokenizer_that_fits_is_kept(written, monkeypatch):
+    monkeypatch.setitem(globals(), "VOCAB", 257)
+    found = import_nanochat(written(checkpoint()), heads=HEADS, tokenizer=Bytes().train([]))
+    assert found.tokenizer.vocab_size == found.model.config.vocab_size == 257
+    assert found.model.config.boundary == 0
+    assert not any("tokenizer" in note for note in found.notes)
+    expected = logits_of(checkpoint(), TOKENS[0])  # six tokens of one document
+    torch.testing.assert_close(double_logits(found.model)[0, :6], expected[:6], atol=1e-9, rtol=0)
