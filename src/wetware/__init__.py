@@ -152,6 +152,7 @@ _HOMES = {
         "Monitoring",
         "MuonAdamW",
         "Run",
+        "SavedWeights",
         "Stable",
         "Steps",
         "Tokens",

@@ -94,7 +94,9 @@ class Trainer:
         self.states: list[State] | None = None
         if saved is None:
             self.model.read_vocabulary(self.tokenizer.pieces)
-        if saved is None and settings.calibration:
+        if saved is None and run.start:
+            run.start.fill(self.model, self.tokenizer)
+        elif saved is None and settings.calibration:
             rates = self.model.calibrate(self.stream.at(0).inputs, settings.calibration.rate)
             if rates:
                 measured = " ".join(f"{rate:.1%}" for rate in rates.values())
