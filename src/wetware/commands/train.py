@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -31,8 +32,15 @@ def configure(run: Run, settings: list[str]) -> Run:
             raise ConfigError(
                 f"--set {path}: it comes from the tokenizer; set tokenizer.vocab_size, or another tokenizer"
             )
-        run = with_(run, path, value)
+        run = with_(run, _whole(run, path), value)
     return run
+
+
+def _whole(run: Run, path: str) -> str:
+    """``path`` from the run on: ``synapse.release`` means that of the model."""
+    first = path.partition(".")[0]
+    named = {field.name for field in dataclasses.fields(run)}
+    return f"model.{path}" if first not in named and first in vars(run.model) else path
 
 
 def limit(arguments: argparse.Namespace) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -95,7 +96,7 @@ class Vesicles(Transmission):
         self.rates = Rates(
             heads,
             theta=(config.threshold, FREE),
-            rho=(float(torch.exp(torch.tensor(-1.0 / config.calcium))), SHARE),
+            rho=(math.exp(-1.0 / config.calcium), SHARE),
             k1=(config.syt1, POSITIVE),
             k2=(config.syt7, POSITIVE),
             lam=(config.strength, FREE),
