@@ -322,6 +322,19 @@ def float_from_bits() -> Any:
     return kernel
 
 
+def bits_of_float() -> Any:
+    """The bits of a float32, as an int32."""
+
+    @intrinsic
+    def kernel(typingctx, number):
+        def codegen(context, builder, signature, values):
+            return builder.bitcast(values[0], INT)
+
+        return types.int32(types.float32), codegen
+
+    return kernel
+
+
 def as_float() -> Any:
     """One number as it is stored (see :class:`Storage`), as a float32."""
 

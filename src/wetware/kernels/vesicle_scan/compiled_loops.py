@@ -1,0 +1,196 @@
+"""The loops of the compiled backend of ``vesicle_scan``, forward.
+
+Keys do not hear each other, so a block of keys walks over all its queries while its state stays in the nearest cache. The state
+of :data:`LANES` keys, a group, is a stretch of one flat array: row after row, at distances known when this is compiled. Only so
+does LLVM see that rows do not overlap and compute all keys of a group at once; indices are unsigned, as a negative one would
+have to be looked for. What lies elsewhere (scores, the slot of the ring whose turn it is) is copied in and out.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from wetware.kernels.compiled import maths
+from wetware.kernels.compiled.jit import inlined, jit
+
+LANES = 16
+U, ONE = np.uint64, np.float32(1.0)
+WIDTH = U(LANES)
+# rows of a group at work: the state but the ring, then what one query needs, then the ring
+C, B, R, P, S, X, E, IN, D, OUT = (U(LANES * row) for row in range(10))
+RING = U(LANES * 10)
+# a row of the table of a head: the kinetics, with k1, k2 and k3 squared, and a number for the sensors
+THETA, RHO, KON, KOFF, K1, K2, K3, KAPPA, ETA, PRIMING, RS, CS, X0, RX, CX, RE, CE, LAM, EPS, MIXED = range(20)
+SYT1, SYT7, RESERVE = np.float32(0.7), np.float32(0.3), np.float32(3.0)
+MOST = np.float32(80.0)  # size of an exponent, beyond which nothing changes any more
+
+
+@inlined
+def constants(row):
+    """A row of the table as a tuple, to be kept in registers."""
+    return (
+        row[0], row[1], row[2], row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11], row[12], row[13],
+        row[14], row[15], row[16], row[17], row[18], row[19],
+    )  # fmt: skip
+
+
+@inlined
+def sensors(k, calcium):
+    """Synaptotagmin 1 and 7 over one denominator: of a rested key exactly what it is of this query's influx alone."""
+    square = calcium * calcium
+    return square * (square + k[MIXED]) / ((square + k[K1]) * (square + k[K2]))
+
+
+@inlined
+def release(k, d, c, r, s, x, e):
+    """Influx, residual, calcium, what is not released of a full pool, release, and the logarithm of its ratio to a rest's."""
+    influx = ONE / (ONE + maths.exp_within(min(max(k[THETA] - d, -MOST), MOST)))
+    residual = k[RHO] * c
+    calcium = residual + influx
+    square = residual * residual
+    hazard = (ONE - x) * k[KAPPA] * sensors(k, calcium) + k[ETA] * (square / (square + k[K3]))
+    held = maths.exp_within(-min(s * hazard, MOST))
+    released = r * (ONE - held)
+    rested = ONE - maths.exp_within(-min((ONE - k[X0]) * k[KAPPA] * sensors(k, influx), MOST))
+    ratio = maths.log((released * e + k[EPS]) / (rested + k[EPS]))
+    return influx, calcium, held, released, ratio
+
+
+@inlined
+def afterwards(k, calcium, released, b, r, reserve, s, x, e):
+    """The seven numbers of the state after a query."""
+    binding = k[KON] * calcium
+    flux = (binding * (ONE - b) - k[KOFF] * b) / (ONE + binding + k[KOFF])
+    left = r - released
+    primed = k[PRIMING] * reserve * (ONE - left)
+    return (
+        calcium - flux,
+        b + flux,
+        left + primed,
+        reserve - primed,
+        s + k[RS] * (ONE - s) - k[CS] * released * s,
+        x + k[RX] * (k[X0] - x) - k[CX] * released * x,
+        e + k[RE] * (ONE - e) - k[CE] * released * e,
+    )
+
+
+@inlined
+def advance(work, at, row, width):
+    """One query asks the group at ``at``: its scores lie in row D, the vesicles that come back in IN. The results go to D and
+    the release to OUT."""
+    k = constants(row)
+    for n in range(width):
+        i = at + n
+        d, b, r, s, x, e = work[i + D], work[i + B], work[i + R], work[i + S], work[i + X], work[i + E]
+        _, calcium, _, released, ratio = release(k, d, work[i + C], r, s, x, e)
+        new = afterwards(k, calcium, released, b, r, work[i + P] + work[i + IN], s, x, e)
+        work[i + D] = d + k[LAM] * ratio
+        work[i + OUT] = released
+        work[i + C], work[i + B], work[i + R], work[i + P], work[i + S], work[i + X], work[i + E] = new
+
+
+@inlined
+def copy(source, start, target, to, width):
+    """The lanes of one row, from one flat array into another, or to another place in it that does not overlap."""
+    for n in range(width):
+        target[to + n] = source[start + n]
+
+
+@inlined
+def copy_part(source, start, target, to, low, high):
+    """The lanes ``low`` to ``high``."""
+    for n in range(low, high):
+        target[to + n] = source[start + n]
+
+
+@inlined
+def rest(work, lane, ring, delay, complexin):
+    """One key as if nobody had asked it: its state from ``lane`` on, its ring from ``ring`` on."""
+    work[lane + C], work[lane + B], work[lane + R], work[lane + P] = 0.0, 0.0, 1.0, RESERVE
+    work[lane + S], work[lane + X], work[lane + E] = 1.0, complexin, 1.0
+    for slot in range(delay):
+        work[ring + slot * WIDTH] = 0.0
+
+
+@jit
+def load(state, at, before, key, work, place, ring, delay, complexin, width):
+    """The group whose first key is ``key``: from the state [7 + delay, before], which begins at ``at`` of a flat array, into
+    ``place`` and ``ring`` of ``work``. Keys that do not exist yet are at rest."""
+    known = min(WIDTH, max(before, key) - key)
+    for n in range(known, WIDTH):
+        rest(work, place + n, ring + n, delay, complexin)
+    for index in range(U(7) + delay):
+        source, to = at + index * before + key, ring + (index - U(7)) * WIDTH if index >= U(7) else place + index * WIDTH
+        if known == WIDTH:
+            copy(state, source, work, to, width)
+        else:
+            copy_part(state, source, work, to, U(0), known)
+
+
+@jit
+def erase(out, keys, before, low):
+    """Zeros in ``out`` [Q, K] where a query does not look."""
+    for i in range(out.shape[0]):
+        row = out[i]
+        row[: min(max(low[i], 0), keys)] = 0.0
+        row[before + i + 1 :] = 0.0
+
+
+@jit
+def walk_forward(scores, state, table, first, time, out, left, groups, width, begin, end):
+    """The heads ``begin`` to ``end`` of all sequences, B * H of them.
+
+    scores, out: [B * H, Q, K]. state: [B * H, 7 + delay, K - Q]. left: [B * H, 7 + delay, K]. table: [H, 20]. first: [B, Q].
+    groups: how many groups of keys walk together.
+    """
+    queries, keys, rows, heads = scores.shape[1], scores.shape[2], left.shape[1], table.shape[0]
+    per_batch, before, delay = scores.shape[0] // first.shape[0], keys - queries, U(rows - 7)
+    flat, given, made, lasting = scores.reshape(-1), state.reshape(-1), out.reshape(-1), left.reshape(-1)
+    stride = RING + delay * WIDTH
+    work = np.zeros(U(groups) * stride, np.float32)
+    for h in range(begin, end):
+        low, row = first[h // per_batch], table[h % heads]
+        complexin = row[X0]
+        erase(out[h], keys, before, low)
+        for key in range(0, keys, groups * LANES):
+            stop = min(keys, key + groups * LANES)
+            for g in range(-(-(stop - key) // LANES)):
+                place, at = U(g) * stride, U(h) * U(rows) * U(before)
+                load(given, at, U(before), U(key + g * LANES), work, place, place + RING, delay, complexin, width)
+            for i in range(max(0, key - before), queries):
+                oldest, newest = max(0, low[i]), before + i
+                if oldest >= stop:
+                    break
+                if key <= newest < stop:
+                    place = U((newest - key) // LANES) * stride + U((newest - key) % LANES)
+                    rest(work, place, place + RING, delay, complexin)
+                slot = U((time + i) % int(delay)) * WIDTH
+                for g in range(max(0, oldest - key) // LANES, (min(stop - 1, newest) - key) // LANES + 1):
+                    here = key + g * LANES
+                    place, source = U(g) * stride, U((h * queries + i) * keys + here)
+                    lo, hi = U(max(0, oldest - here)), U(min(LANES, newest + 1 - here))
+                    whole = lo == U(0) and hi == WIDTH
+                    if whole:
+                        copy(flat, source, work, place + D, width)
+                    else:
+                        copy_part(flat, source, work, place + D, lo, hi)
+                    ring = place + RING + slot
+                    copy(work, ring, work, place + IN, width)
+                    advance(work, place, row, width)
+                    copy(work, place + OUT, work, ring, width)
+                    if whole:
+                        copy(work, place + D, made, source, width)
+                    else:
+                        copy_part(work, place + D, made, source, lo, hi)
+            for g in range(-(-(stop - key) // LANES)):
+                here, place = key + g * LANES, U(g) * stride
+                count, unseen = U(min(LANES, stop - here)), U(min(LANES, max(0, low[queries - 1] - here)))
+                for n in range(unseen):
+                    rest(work, place + n, place + n + RING, delay, complexin)
+                for index in range(U(rows)):
+                    source = place + (index * WIDTH if index < U(7) else RING + (index - U(7)) * WIDTH)
+                    to = (U(h) * U(rows) + index) * U(keys) + U(here)
+                    if count == WIDTH:
+                        copy(work, source, lasting, to, width)
+                    else:
+                        copy_part(work, source, lasting, to, U(0), count)
