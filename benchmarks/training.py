@@ -43,7 +43,7 @@ from harness import (
 from matching import BOUNDARY, SIZES, Setting, eager, recurrent_beside
 from wetware.kernels import Refused, lif_scan
 from wetware.models import LanguageModel
-from wetware.modulation import NEUTRAL, ConstantStress, Signals
+from wetware.modulation import signals_of
 from wetware.state import detach
 from wetware.training import Run, cross_entropy
 from wetware.training.optimizers import gradient_norm, scale_gradients
@@ -89,7 +89,7 @@ class Step:
         self.model, self.text, self.backend, self.clip = model, text, backend, run.training.clip
         self.bfloat16 = bfloat16
         self.learning, self.optimizers = LEARNING, run.training.optimizer.build(model)
-        self.stress = (model.stress_source() or ConstantStress(value=NEUTRAL.stress)).build()
+        self.trackers = model.signal_trackers()
         self.state = model.init_state(run.training.batch)
         self.phases: list[tuple[float, ...]] = []
         self.rates: list[list[float]] = []
@@ -97,7 +97,7 @@ class Step:
     def forward(self, inputs: Tensor, targets: Tensor) -> tuple[Any, Tensor]:
         """What the model says, and its cross-entropy."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
-            output = self.model(inputs, self.state, signals=Signals(stress=self.stress.value))
+            output = self.model(inputs, self.state, signals=signals_of(self.trackers))
             return output, cross_entropy(output.logits, targets)
 
     def __call__(self) -> None:
@@ -117,7 +117,9 @@ class Step:
         if norm > self.clip:
             scale_gradients(self.model, self.clip / norm)
         self.optimizers.step(self.learning)
-        self.stress.update(entropy.item())
+        heard = entropy.item()
+        for tracker in self.trackers.values():
+            tracker.update(heard)
         self.optimizers.zero_grad()
         self.rates.append([layer.spikes.detach().mean().item() for layer in output.activity])
         clocks.append(time.perf_counter())

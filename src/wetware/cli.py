@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         _mechanisms,
         _cell,
         _import,
+        _convert,
         _doctor,
         _demo,
     ):
@@ -110,9 +111,11 @@ examples:
   wetware train real_sam_small --set model.encoder=CurrentEncoder     another part in the same slot
   wetware train real_sam_small --set model.modulators.environment=none   a mechanism taken away
   wetware train real_sam_small --out runs/sam --resume --minutes 30   go on with runs/sam
+  wetware train gpt_small --init-from runs/gpt --data my_texts/       another text, from the weights of runs/gpt
 
 Ctrl-C stops with a checkpoint; --resume goes on as if nothing had happened. With --minutes the learning rate follows
-the clock; with --steps or --tokens the same seed gives the same run.
+the clock; with --steps or --tokens the same seed gives the same run. --init-from takes model, weights and tokenizer of a
+checkpoint, and how to learn from the recipe; --set may change of the model what its weights still fit.
 """
     command = _command(commands, "train", "Train a recipe: a model on a text.", more)
     command.add_argument("recipe", metavar="RECIPE", help="its name (see: wetware recipes)")
@@ -129,6 +132,7 @@ the clock; with --steps or --tokens the same seed gives the same run.
     command.add_argument(
         "--seed", type=_seed, metavar="S", help="of the weights and of the order of the text (default: 0)"
     )
+    command.add_argument("--init-from", metavar="RUN", help="start from the weights of a run or a checkpoint")
     command.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --out")
     command.add_argument(
         "--dtype", choices=("auto", "float32", "bfloat16"), default="auto", help="of the matrix products"
@@ -247,33 +251,60 @@ The run is never changed. report.md, report.html, results.json and pictures go t
 
 def _import(commands) -> None:
     more = """\
-example:
+examples:
   wetware import spikewhale model.pth --out runs/whale
   wetware import spikewhale model.pth --out runs/whale --name "layers.{N}.fc_rec=core.{N}.R.weight"
+  wetware import nanochat model_021400.pt --out runs/nano              heads from meta_021400.json beside it
 
-Reads tensors and plain data, never code. The file holds `config`, `modulation`, `model_state_dict` and perhaps `vocab`. How its
-tensors are named is guessed from a table of usual names; what is not in the table is said with --name, and what could not
-be placed is listed. Nothing is saved when a tensor that the model cannot be without is missing or has another shape.
+Reads tensors and plain data, never code. A SpikeWhale file holds `config`, `modulation`, `model_state_dict` and perhaps
+`vocab`. How its tensors are named is guessed from a table of usual names; what is not in the table is said with --name, and
+what could not be placed is listed. A nanochat file holds the tensors of its plain transformer; its tokenizer is not read.
+Nothing is saved when a tensor that the model cannot be without is missing or has another shape.
 """
     command = _command(commands, "import", "Make a wetware checkpoint of somebody else's file.", more)
-    command.add_argument("kind", metavar="KIND", choices=("spikewhale",), help="what wrote the file: spikewhale")
-    command.add_argument("file", metavar="FILE", help="the .pth file")
+    kinds = ("spikewhale", "nanochat")
+    command.add_argument("kind", metavar="KIND", choices=kinds, help=f"what wrote the file: {', '.join(kinds)}")
+    command.add_argument("file", metavar="FILE", help="the .pth or .pt file")
     command.add_argument("--out", metavar="DIR", required=True, help="the checkpoint's folder")
     command.add_argument(
-        "--name", action="append", default=[], metavar="OURS=THEIRS", dest="names", help="which of its tensors is ours"
+        "--heads", type=_positive, metavar="N", help="nanochat: of attention (default: the meta file's)"
+    )
+    command.add_argument(
+        "--tokenizer", metavar="DIR", help="nanochat: the folder of a saved one that fits (default: none)"
+    )
+    command.add_argument(
+        "--name", action="append", metavar="OURS=THEIRS", dest="names", help="spikewhale: which of its tensors is ours"
     )
     command.add_argument(
         "--recurrent-rows",
         choices=("auto", "presynaptic", "postsynaptic"),
-        default="auto",
-        help="what a row of the recurrent weights is (default: postsynaptic in a Linear's .weight, else presynaptic)",
+        help="spikewhale: what a row of the recurrent weights is (default: postsynaptic in a Linear's .weight, else "
+        "presynaptic)",
     )
     command.add_argument(
         "--input-gain",
         type=_positive_number,
         metavar="G",
-        help="of spikes into deeper layers (default: the file's, else 1)",
+        help="spikewhale: of spikes into deeper layers (default: the file's, else 1)",
     )
+
+
+def _convert(commands) -> None:
+    more = """\
+examples:
+  wetware convert runs/gpt --to bio_nanochat
+  wetware convert runs/gpt --to bio_nanochat --set model.memory=none --out runs/bio
+  wetware train gpt_small --init-from runs/gpt-bio_nanochat --out runs/bio       then learn with what it gained
+
+A GPT becomes a larger kind of model that says the same: all its weights, and new parts that change no logit yet, drawn from
+--seed. That is checked on text before anything is saved; a part that does change logits is refused by its name.
+"""
+    command = _command(commands, "convert", "Make another kind of model of a trained one, same logits.", more)
+    command.add_argument("run", metavar="RUN", help="a run's folder, or a checkpoint in it")
+    command.add_argument("--to", metavar="MODEL", required=True, help="the kind of model: bio_nanochat")
+    _set(command)
+    command.add_argument("--seed", type=_seed, default=0, metavar="S", help="of the new parts (default: 0)")
+    command.add_argument("--out", metavar="DIR", help="the checkpoint's folder (default: RUN-MODEL)")
 
 
 def _study(commands) -> None:

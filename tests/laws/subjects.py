@@ -117,7 +117,7 @@ def lively(config: ModelConfig, seed: int = 0) -> LanguageModel:
     return model
 
 
-STRESSED = Signals(stress=0.9)
+STRESSED = Signals(stress=0.9, dopamine=0.5, acetylcholine=0.7, noradrenaline=0.3)
 
 
 def in_chunks(model: LanguageModel, text: Tensor, sizes: tuple[int, ...], **keywords: Any) -> Output:

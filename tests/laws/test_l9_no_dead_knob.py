@@ -32,7 +32,7 @@ from wetware.plasticity import Between
 from wetware.state import leaves
 from wetware.training import AfterMark, Calibration, Monitoring, Run, Steps, Trainer, Training
 
-from .subjects import additions, alternatives, models, registered, tokens, with_vocab
+from .subjects import STRESSED, additions, alternatives, models, registered, tokens, with_vocab
 
 # Watching, pausing and saving: none of these may move a weight, and test_operational_fields_move_nothing says so.
 OPERATIONAL = tuple(f"monitoring.{field.name}" for field in fields(Monitoring))
@@ -42,17 +42,17 @@ TEXT = "the people of the union and the laws of the people; a house, a law, a pe
 
 
 @functools.cache
-def trained(config: Config) -> tuple:
-    """The losses of four stressed training steps of a model, its rules followed between them, and the state they leave.
+def trained(config: Config, steps: int = 4) -> tuple:
+    """The losses of some stressed training steps of a model, its rules followed between them, and the state they leave.
 
     Not its parameters: a field that only sized or drew a parameter nobody uses must not pass.
     """
     model = config.build(seed=0)
     state, losses = None, []
     optimizer, rules = torch.optim.SGD(model.parameters(), lr=0.05), model.rules()
-    for step in range(4):
+    for step in range(steps):
         text = tokens(config, batch=2, steps=25, seed=step) % min(config.vocab_size, 60)
-        output = model(text[:, :-1], state, signals=wetware.Signals(stress=0.9))
+        output = model(text[:, :-1], state, signals=STRESSED)
         state = wetware.state.detach(output.state)
         loss = wetware.training.cross_entropy(output.logits, text[:, 1:]) + sum(output.losses.values())
         loss.backward()
@@ -63,6 +63,11 @@ def trained(config: Config) -> tuple:
         optimizer.zero_grad()
         losses.append(loss.item())
     return (*losses, *(tensor.double().sum().item() for _, tensor in leaves(state)))
+
+
+def long(path: str) -> int:
+    """How many steps a field has to show itself. Of experts that are born and die, most is told by how long they live."""
+    return 40 if ".lifecycle" in path else 4
 
 
 def moved(config: Config, path: str):
@@ -123,14 +128,20 @@ def model_cases():
 CASES = model_cases()
 
 
+def heard_by_the_trainer(path: str) -> bool:
+    """Whether a path leads into where a signal comes from: the trainer reads that, not the model. Of a neuromodulator
+    that is all there is."""
+    return ".stress" in path or path.startswith("neuromodulators.")
+
+
 @pytest.mark.parametrize(("label", "config", "path"), CASES, ids=[case[0] for case in CASES])
 def test_every_field_of_a_model_moves_something(label, config, path, tmp_path):
     changed = moved(config, path)
     assert get(changed, path) != get(config, path)
-    if ".stress." in path:  # read by the trainer, not by the model
+    if heard_by_the_trainer(path):
         assert run_of(tmp_path, config) != run_of(tmp_path, changed)
     else:
-        assert trained(config) != trained(changed)
+        assert trained(config, long(path)) != trained(changed, long(path))
 
 
 SLOTS = [
@@ -143,10 +154,10 @@ SLOTS = [
 @pytest.mark.parametrize(("label", "config", "path", "part"), SLOTS, ids=[case[0] for case in SLOTS])
 def test_every_alternative_part_is_another_part(label, config, path, part, tmp_path):
     changed = with_(config, path, part)
-    if ".stress" in path:
+    if heard_by_the_trainer(path):
         assert run_of(tmp_path, config) != run_of(tmp_path, changed)
     else:
-        assert trained(config) != trained(changed)
+        assert trained(config, long(path)) != trained(changed, long(path))
 
 
 # ------------------------------------------------------------------------------------------------------- the whole run
@@ -168,21 +179,21 @@ def base_run(folder, model=None) -> Run:
 
 
 def outcome(run: Run, folder) -> tuple:
-    """What a short run shows: the losses, stresses and gradient norms of its steps, and how it stands at its end."""
+    """What a short run shows: the losses, signals and gradient norms of its steps, and how it stands at its end."""
     import shutil
 
     target = folder / "run"
     shutil.rmtree(target, ignore_errors=True)
     trainer = Trainer(run, target)
     reports = []
-    trainer.reporter.step = lambda report, progress: reports.append((report.loss, report.stress, report.norm))
+    trainer.reporter.step = lambda report, progress: reports.append((report.loss, report.signals, report.norm))
     trainer.fit()
     end = trainer.evaluate().nats
-    return (*reports, trainer.step, trainer.stress.value, end)
+    return (*reports, trainer.step, {name: each.value for name, each in trainer.trackers.items()}, end)
 
 
 def run_of(folder, model):
-    """A run long enough for stresses to differ, and for one that was drawn before to be drawn again."""
+    """A run long enough for signals to differ, and for one that was drawn before to be drawn again."""
     return outcome(with_(base_run(folder, with_vocab(model, 257, 0)), "training.limit.count", 16), folder)
 
 

@@ -68,7 +68,8 @@ def everything(trainer):
     for index, state in enumerate(trainer.states):
         found |= {f"state/{index}/{name}": value for name, value in wetware.state.leaves(state)}
     found["random"] = torch.get_rng_state()
-    numbers = (trainer.step, trainer.tokens, trainer.best, trainer.skipped, *trainer.stress.to_dict().values())
+    heard = {name: tracker.to_dict() for name, tracker in trainer.trackers.items()}
+    numbers = (trainer.step, trainer.tokens, trainer.best, trainer.skipped, heard)
     return found, numbers
 
 
@@ -169,12 +170,12 @@ def test_only_answers_are_learned_and_scored(run, tmp_path):
     trainer = Trainer(run, tmp_path / "run")
     mark, empty = trainer.tokenizer.encode("=")[0], 0
     for _ in range(20):
-        chunk, before = trainer.stream.at(trainer.step), dict(vars(trainer.stress))
+        chunk, before = trainer.stream.at(trainer.step), dict(vars(trainer.trackers["stress"]))
         report = trainer.update()
         if not (chunk.inputs == mark).any():
             empty += 1
             assert report.loss == report.bits == 0.0
-            assert vars(trainer.stress) == before
+            assert vars(trainer.trackers["stress"]) == before
         else:
             assert report.bits == pytest.approx(report.loss / math.log(2), rel=1e-6)
     assert 0 < empty < 20
@@ -188,11 +189,11 @@ def test_a_rule_that_counts_nothing_says_so(run, tmp_path):
 
 def test_stress_is_fed_from_the_loss(run, tmp_path):
     trainer = Trainer(run, tmp_path / "run")
-    stresses = [trainer.update().stress for _ in range(5)]
+    stresses = [trainer.update().signals["stress"] for _ in range(5)]
     assert stresses[0] == 0.5  # neutral before the first loss
     assert len(set(stresses)) > 2
     saved = checkpoint.read_json(trainer.save() / "trainer.json")
-    assert saved["stress"]["value"] == trainer.stress.value
+    assert saved["signals"]["stress"]["value"] == trainer.trackers["stress"].value
 
 
 def test_only_the_newest_and_the_best_are_kept(run, tmp_path):

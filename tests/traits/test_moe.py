@@ -5,8 +5,8 @@ from torch.nn import functional
 import wetware
 from wetware import ConfigError, MixtureOfExperts
 from wetware.config import with_
+from wetware.layers.dispatch import imbalance
 from wetware.operations import Workload, operations
-from wetware.traits.moe import Routing, imbalance
 
 from .subjects import PLACE, alone, context, part, vectors
 
@@ -66,10 +66,9 @@ def test_a_position_knows_no_other():
 
 
 def test_imbalance():
-    even = Routing(torch.full((8, 4), 0.25), torch.arange(16).remainder(4).view(8, 2), torch.full((8, 2), 0.5))
-    assert imbalance(even) == 1
-    alike = even._replace(scores=torch.eye(4)[:1].expand(8, 4), chosen=torch.zeros(8, 1, dtype=torch.long))
-    assert imbalance(alike) == 4
+    scores = torch.full((8, 4), 0.25)
+    assert imbalance(scores, torch.arange(16).remainder(4).view(8, 2), 4) == 1
+    assert imbalance(torch.eye(4)[:1].expand(8, 4), torch.zeros(8, 1, dtype=torch.long), 4) == 4
 
 
 def test_the_loss_spreads_the_tokens():

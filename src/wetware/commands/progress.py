@@ -64,7 +64,7 @@ class PlainReporter(Reporter):
         parts = [f"step {report.step}", f"loss {self._loss:.3f}", f"[bold]{self._bits:.3f}[/bold] bits/byte"]
         if report.firing:
             parts.append("firing " + " ".join(_rate(rate) for rate in report.firing) + " %")
-            parts.append(f"stress {report.stress:.2f}")
+        parts += [f"{name} {value:.2f}" for name, value in report.signals.items()]
         if report.skipped:
             parts.append(f"[red]{report.skipped} skipped[/red]")
         return "  ".join([*parts, f"{self._speed:,.0f} tokens/s", f"{clock(left)} left"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,10 @@ import torch
 
 from wetware.commands.common import count, device, note_speed
 from wetware.commands.progress import reporter
-from wetware.config import ConfigError, with_
-from wetware.data import Growing, corpus_from, tokenizer_from
+from wetware.config import ConfigError, snake, with_
+from wetware.data import Growing, SavedTokenizer, corpus_from, tokenizer_from
 from wetware.recipes import recipe
-from wetware.training import Minutes, Reporter, Run, Steps, Tokens, Trainer
+from wetware.training import Minutes, Reporter, Run, SavedWeights, Steps, Tokens, Trainer, checkpoint
 from wetware.training.memory import keep_buffers
 
 FROM_TOKENIZER = ("model.vocab_size", "model.boundary")
@@ -30,8 +32,15 @@ def configure(run: Run, settings: list[str]) -> Run:
             raise ConfigError(
                 f"--set {path}: it comes from the tokenizer; set tokenizer.vocab_size, or another tokenizer"
             )
-        run = with_(run, path, value)
+        run = with_(run, _whole(run, path), value)
     return run
+
+
+def _whole(run: Run, path: str) -> str:
+    """``path`` from the run on: ``synapse.release`` means that of the model."""
+    first = path.partition(".")[0]
+    named = {field.name for field in dataclasses.fields(run)}
+    return f"model.{path}" if first not in named and first in vars(run.model) else path
 
 
 def limit(arguments: argparse.Namespace) -> Any:
@@ -55,25 +64,17 @@ def _run(arguments: argparse.Namespace, report: Reporter) -> int:
     keep_buffers()
     note_speed(where, report.message)
     folder = Path(arguments.out or Path("runs") / arguments.recipe)
-    started = recipe(arguments.recipe)
-    if arguments.tokenizer is not None:
-        started = with_(started, "tokenizer", tokenizer_from(arguments.tokenizer))
-    if arguments.data is not None:
-        started = with_(started, "corpus", corpus_from(arguments.data))
-    started = configure(started, arguments.settings)
-    if arguments.seed is not None:
-        started = with_(started, "seed", arguments.seed)
-    if (wanted := limit(arguments)) is not None:
-        started = with_(started, "training.limit", wanted)
+    started, wanted = _wanted(arguments), limit(arguments)
     options: dict[str, Any] = {"device": where, "bfloat16": _bfloat16(arguments.dtype, where), "reporter": report}
     if arguments.resume:
-        if arguments.settings or any(getattr(arguments, name) is not None for name in ("data", "seed", "tokenizer")):
+        fixed = ("data", "seed", "tokenizer", "init_from")
+        if arguments.settings or any(getattr(arguments, name) is not None for name in fixed):
             raise ConfigError(
                 "--resume goes on with the run as it is: only --steps, --minutes and --tokens may be given"
             )
         trainer = Trainer.resume(folder, limit=wanted, **options)
         found, named = type(trainer.run.model).__name__, type(started.model).__name__
-        if found != named:
+        if not isinstance(trainer.run.model, type(started.model)):  # it may hold a kind with more parts: --init-from
             raise ConfigError(f"--resume: {str(folder)!r} holds a {found}, and {arguments.recipe} is a {named}")
         report.message(f"resumed {folder} at step {trainer.step}, {count(trainer.tokens)} tokens")
     else:
@@ -89,6 +90,43 @@ def _run(arguments: argparse.Namespace, report: Reporter) -> int:
         return 128 + stopped.signal
     report.message(f'done: try  wetware generate {folder} --prompt "The people"   or   wetware evaluate {folder}')
     return 0
+
+
+def _wanted(arguments: argparse.Namespace) -> Run:
+    """The run of the recipe, with everything that the command line says."""
+    started = recipe(arguments.recipe)
+    if arguments.init_from is not None:
+        started = _starting_from(started, arguments)
+    if arguments.tokenizer is not None:
+        started = with_(started, "tokenizer", tokenizer_from(arguments.tokenizer))
+    if arguments.data is not None:
+        started = with_(started, "corpus", corpus_from(arguments.data))
+    started = configure(started, arguments.settings)
+    if arguments.seed is not None:
+        started = with_(started, "seed", arguments.seed)
+    wanted = limit(arguments)
+    return started if wanted is None else with_(started, "training.limit", wanted)
+
+
+def _starting_from(started: Run, arguments: argparse.Namespace) -> Run:
+    """The run with the model, the weights and the tokenizer of a checkpoint; how and on what it learns is the recipe's."""
+    start = SavedWeights(path=arguments.init_from)
+    folder = start.folder()
+    model = checkpoint.model_config(folder)
+    if not isinstance(model, type(started.model)):
+        found, named = type(model).__name__, type(started.model).__name__
+        more = ""
+        if isinstance(started.model, type(model)):
+            more = f"; make it one first: wetware convert {arguments.init_from} --to {snake(named)}"
+        raise ConfigError(
+            f"--init-from: {arguments.init_from!r} holds a {found}, and {arguments.recipe} is a {named}{more}"
+        )
+    started = replace(started, model=model, start=start)
+    if not (folder / "tokenizer.json").exists():
+        return started
+    if arguments.tokenizer is not None:
+        raise ConfigError(f"--tokenizer: {arguments.init_from!r} brings its own, by which its weights were learned")
+    return replace(started, tokenizer=SavedTokenizer(path=str(folder)))
 
 
 def _bfloat16(dtype: str, where: torch.device) -> bool:

@@ -2,9 +2,12 @@
 
 from wetware.kernels.attention import attention
 from wetware.kernels.cross_entropy import cross_entropy
+from wetware.kernels.delta_scan import delta_scan
 from wetware.kernels.gated_sum import gated_sum
 from wetware.kernels.graded_scan import graded_scan
 from wetware.kernels.kuramoto_scan import kuramoto_scan
+from wetware.kernels.latch_scan import latch_scan
+from wetware.kernels.leaky_scan import leaky_scan
 from wetware.kernels.lif_scan import lif_scan
 from wetware.kernels.linear_attention import linear_attention
 from wetware.kernels.op import OPS, Case, Choice, Op, Refused
@@ -20,9 +23,12 @@ __all__ = [
     "Refused",
     "attention",
     "cross_entropy",
+    "delta_scan",
     "gated_sum",
     "graded_scan",
     "kuramoto_scan",
+    "latch_scan",
+    "leaky_scan",
     "lif_scan",
     "linear_attention",
     "rms_norm",

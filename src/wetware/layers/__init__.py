@@ -1,30 +1,54 @@
 """Layers: the ordinary parts of a network, and the blocks that hold the mechanisms."""
 
 from wetware.layers.attention import KV, Attention, SelfAttention
+from wetware.layers.dispatch import LoadBalance
+from wetware.layers.fatigue import Fatigue
+from wetware.layers.initialisation import NormalWeights, Rule30, Rule116
 from wetware.layers.leaky_readout import LeakyReadout
+from wetware.layers.lifecycle import EnergyAccount, Lifecycle, NeuroScoreFitness
 from wetware.layers.linear import Linear
 from wetware.layers.membrane_readout import MembraneReadout, NormalisedReadout, PlainReadout
 from wetware.layers.mlp import MLP
 from wetware.layers.readout import TiedReadout
+from wetware.layers.residual import ResidualStream
+from wetware.layers.reversible import Gauge, ReversibleResidual
+from wetware.layers.routing import DotRouting, RabSnareRouting, RouterInhibition, UltrametricRouting
 from wetware.layers.spike_encoder import CurrentEncoder, Encoder, STESpikes
 from wetware.layers.spiking_block import InputGate, NeuronGate, Recurrence, SpikingBlock
+from wetware.layers.synaptic_experts import SynapticExperts
 
 __all__ = [
     "KV",
     "MLP",
     "Attention",
     "CurrentEncoder",
+    "DotRouting",
     "Encoder",
+    "EnergyAccount",
+    "Fatigue",
+    "Gauge",
     "InputGate",
     "LeakyReadout",
+    "Lifecycle",
     "Linear",
+    "LoadBalance",
     "MembraneReadout",
+    "NeuroScoreFitness",
     "NeuronGate",
+    "NormalWeights",
     "NormalisedReadout",
     "PlainReadout",
+    "RabSnareRouting",
     "Recurrence",
+    "ResidualStream",
+    "ReversibleResidual",
+    "RouterInhibition",
+    "Rule30",
+    "Rule116",
     "STESpikes",
     "SelfAttention",
     "SpikingBlock",
+    "SynapticExperts",
     "TiedReadout",
+    "UltrametricRouting",
 ]

@@ -13,6 +13,7 @@ from wetware.config import Config, number
 from wetware.kernels import attention, rms_norm
 from wetware.layers.linear import Linear
 from wetware.layers.rope import rotate
+from wetware.modulation import NEUTRAL, Signals
 from wetware.operations import Counted, Operation, Workload
 
 
@@ -25,12 +26,14 @@ class KV(NamedTuple):
 
 class Span(NamedTuple):
     """Where a chunk stands: absolute ``positions`` [B, T] and, for each token, the oldest position it may see [B, T].
-    ``before`` is how many tokens came before the chunk, ``tokens`` [B, T] what it says."""
+    ``before`` is how many tokens came before the chunk, ``tokens`` [B, T] what it says, ``signals`` what the caller tells the
+    whole network meanwhile."""
 
     positions: Tensor
     oldest: Tensor
     before: int
     tokens: Tensor | None = None
+    signals: Signals = NEUTRAL
 
     @property
     def keep(self) -> Tensor:
@@ -41,7 +44,7 @@ class Span(NamedTuple):
 class Seen(NamedTuple):
     """What a chunk of Q queries looks at: query [B, Q, H, D], keys and values in segments [B, S, H, D] (the last is the chunk's
     own), ``first`` [B, Q], the oldest of the K keys that each query sees; ``left``: the cache after the chunk, which lacks the
-    ``dropped`` oldest of the K keys."""
+    ``dropped`` oldest of the K keys; ``content``: query and key [B, Q, H, D] as they are before they are rotated."""
 
     query: Tensor
     keys: tuple[Tensor, ...]
@@ -49,6 +52,7 @@ class Seen(NamedTuple):
     first: Tensor
     left: KV
     dropped: int
+    content: tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +117,8 @@ class Attention(nn.Module, Counted):
         batch, steps, width = x.shape
         shape = (batch, steps, self.config.heads, width // self.config.heads)
         query, key, value = (project(x).view(shape) for project in (self.query, self.key, self.value))
-        query, key = (rotate(rms_norm(part), span.positions, self.config.base) for part in (query, key))
+        content = (rms_norm(query), rms_norm(key))
+        query, key = (rotate(part, span.positions, self.config.base) for part in content)
         kept = self.reach(span.before)
         start = kept[0][0] if kept else span.before
         oldest = span.oldest
@@ -124,7 +129,7 @@ class Attention(nn.Module, Counted):
         spans, wanted = [*kept, (span.before, length)], self.reach(length)
         left = KV(*(tuple(_gather(parts, spans, *want) for want in wanted) for parts in (keys, values)))
         dropped = (wanted[0][0] if wanted else length) - start
-        return Seen(query, keys, values, (oldest - start).clamp_min(0), left, dropped)
+        return Seen(query, keys, values, (oldest - start).clamp_min(0), left, dropped, content)
 
     def forward(self, x: Tensor, state: KV, span: Span) -> tuple[Tensor, KV]:
         seen = self.look(x, state, span)

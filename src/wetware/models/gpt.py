@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -14,6 +13,7 @@ from wetware.config import Config, ConfigError, number
 from wetware.kernels import rms_norm
 from wetware.layers import KV, MLP, Linear, SelfAttention
 from wetware.layers.attention import Span
+from wetware.layers.residual import Passed, ResidualStream, Stack
 from wetware.models.language_model import LanguageModel, ModelConfig, Output, checked_tokens
 from wetware.modulation import NEUTRAL, Signals
 from wetware.operations import Counted, Operation, Workload
@@ -74,6 +74,10 @@ class GPT(ModelConfig):
         """The part at that place of the stack."""
         return TransformerBlock(self)
 
+    def stack(self) -> Stack:
+        """How the blocks are joined."""
+        return ResidualStream().build(depth=self.depth)
+
     @classmethod
     def tiny(cls) -> GPT:
         return cls(vocab_size=67, boundary=0, width=32, depth=2, attention=SelfAttention(heads=2, window=12))
@@ -85,15 +89,6 @@ class GPTState(NamedTuple):
     layers: tuple[Any, ...]
     length: Tensor
     document: Tensor
-
-
-class Passed(NamedTuple):
-    """What a block gives on: vectors [B, T, width], its state, losses to add and evidence for rules, by the module's name."""
-
-    hidden: Tensor
-    state: Any
-    losses: Mapping[str, Tensor] = MappingProxyType({})
-    evidence: Mapping[str, Any] = MappingProxyType({})
 
 
 class TransformerBlock(nn.Module):
@@ -121,6 +116,7 @@ class TransformerModel(LanguageModel, Counted):
         self.config: GPT = config
         self.table = parameter(config.vocab_size, config.width, draw=normal(0.02), role=EMBEDDING)
         self.blocks: Any = nn.ModuleList(map(config.block, range(config.depth)))
+        self.residual = config.stack()
         if isinstance(config.head, UntiedHead):
             self.head = Linear(config.width, config.vocab_size, scale=0.1)
 
@@ -137,15 +133,13 @@ class TransformerModel(LanguageModel, Counted):
     def forward(self, tokens: Tensor, state: Any = None, *, signals: Signals = NEUTRAL) -> Output:
         tokens = checked_tokens(tokens, self.vocab_size)
         state = self.init_state(len(tokens)) if state is None else state
-        span, document = self._span(tokens, state)
-        x = rms_norm(self.table[tokens])
+        span, document = self._span(tokens, state, signals)
+        x, passed = self.residual(self.blocks, rms_norm(self.table[tokens]), state.layers, span)
         layers, losses, evidence = [], {}, {}
-        for index, (block, before) in enumerate(zip(self.blocks, state.layers, strict=True)):
-            passed = block(x, before, span)
-            x = passed.hidden
-            layers.append(passed.state)
-            losses |= {f"{name}/{index}": loss for name, loss in passed.losses.items()}
-            evidence |= {f"blocks.{index}.{name}": told for name, told in passed.evidence.items()}
+        for index, part in enumerate(passed):
+            layers.append(part.state)
+            losses |= {f"{name}/{index}": loss for name, loss in part.losses.items()}
+            evidence |= {f"blocks.{index}.{name}": told for name, told in part.evidence.items()}
         x = rms_norm(x)
         logits = self.head(x) if isinstance(self.config.head, UntiedHead) else x @ self.table.T
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -154,7 +148,7 @@ class TransformerModel(LanguageModel, Counted):
         left = GPTState(tuple(layers), state.length + tokens.shape[1], document)
         return Output(logits, left, losses=losses, evidence=evidence)
 
-    def _span(self, tokens: Tensor, state: GPTState) -> tuple[Span, Tensor]:
+    def _span(self, tokens: Tensor, state: GPTState, signals: Signals) -> tuple[Span, Tensor]:
         """Where the chunk stands. All sequences of a batch have read the same number of tokens; their documents differ."""
         before = int(state.length[0])
         positions = (before + torch.arange(tokens.shape[1], device=tokens.device)).expand_as(tokens)
@@ -162,4 +156,4 @@ class TransformerModel(LanguageModel, Counted):
         if self.config.boundary is not None:
             starts = torch.where(tokens == self.config.boundary, positions, oldest)
             oldest = starts.cummax(1).values
-        return Span(positions, oldest, before, tokens), oldest[:, -1].clone()
+        return Span(positions, oldest, before, tokens, signals), oldest[:, -1].clone()

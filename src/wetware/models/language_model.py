@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, ConfigError, number
-from wetware.modulation import NEUTRAL, Signals, StressSource
+from wetware.modulation import NEUTRAL, Signals, SignalTracker
 from wetware.neurons import Activity, NeuronParams
 from wetware.parameters import initialize
 from wetware.plasticity import Rule, Ruled
@@ -114,9 +114,9 @@ class LanguageModel(nn.Module):
         """The parameters of each layer of neurons as modulators leave them, in the order of the activity."""
         return ()
 
-    def stress_source(self) -> StressSource | None:
-        """Where the stress of this model comes from in training, or None when nothing reads it."""
-        return None
+    def signal_trackers(self) -> dict[str, SignalTracker]:
+        """Of each signal that a part of this model reads, by its name in :class:`Signals`: what keeps its value in training."""
+        return {}
 
     def drafter(self) -> Drafter | None:
         """What drafts for this model (:class:`wetware.models.engines.DraftingEngine`), or None when no part has learned to."""

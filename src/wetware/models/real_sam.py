@@ -12,7 +12,7 @@ from wetware.config import number
 from wetware.layers import Encoder, InputGate, SpikingBlock, STESpikes, TiedReadout
 from wetware.models.calibration import scale_until
 from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output, checked_tokens, keep_mask
-from wetware.modulation import NEUTRAL, Environment, ModulatorConfig, Signals, StressSource
+from wetware.modulation import NEUTRAL, Environment, ModulatorConfig, Signals, SignalTracker, stress_tracker
 from wetware.neurons import NeuronParams
 from wetware.state import State
 
@@ -62,8 +62,8 @@ class RealSamModel(LanguageModel):
     def init_state(self, batch: int) -> RealSamState:
         return RealSamState(tuple(block.init_state(batch) for block in self.blocks))
 
-    def stress_source(self) -> StressSource | None:
-        return next((source for m in self.config.modulators if (source := m.stress_source())), None)
+    def signal_trackers(self) -> dict[str, SignalTracker]:
+        return stress_tracker(self.config.modulators)
 
     def neuron_params(self, signals: Signals = NEUTRAL) -> tuple[NeuronParams, ...]:
         return tuple(block.params(signals) for block in self.blocks)

@@ -17,7 +17,7 @@ from wetware.layers import LeakyReadout, Linear, MembraneReadout, NormalisedRead
 from wetware.layers.spike_encoder import DEVIATION
 from wetware.models.calibration import scale_until
 from wetware.models.language_model import Drafter, LanguageModel, ModelConfig, Output, checked_tokens, keep_mask
-from wetware.modulation import NEUTRAL, GeneProgram, ModulatorConfig, Signals, StressSource
+from wetware.modulation import NEUTRAL, GeneProgram, ModulatorConfig, Signals, SignalTracker, stress_tracker
 from wetware.neurons import LIF, Activity, DetachedReset, NeuronConfig, NeuronParams, UniformDecay
 from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import EMBEDDING, NEURON, filled, normal, parameter
@@ -157,8 +157,8 @@ class SpikeWhaleModel(LanguageModel, Counted):
             layers, readout, self._remembering(*(trait.init_state(batch) for trait in self.traits.values()))
         )
 
-    def stress_source(self) -> StressSource | None:
-        return next((source for m in self.config.modulators if (source := m.stress_source())), None)
+    def signal_trackers(self) -> dict[str, SignalTracker]:
+        return stress_tracker(self.config.modulators)
 
     def _remembering(self, *states: State, **named: State) -> Any:
         return trait_states(tuple(self.traits))(*states, **named)

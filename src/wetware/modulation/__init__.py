@@ -12,7 +12,17 @@ from wetware.modulation.effects import (
 from wetware.modulation.environment import Environment, LogNormalDiversity
 from wetware.modulation.free_neurons import FreeNeurons
 from wetware.modulation.gene_program import GeneProgram
-from wetware.modulation.modulator import Modulator, ModulatorConfig
+from wetware.modulation.modulator import Modulator, ModulatorConfig, stress_tracker
+from wetware.modulation.neuromodulators import (
+    Acetylcholine,
+    ConstantSignal,
+    Dopamine,
+    FromLoss,
+    Neuromodulator,
+    Noradrenaline,
+    ShuffledSignal,
+    SignalSource,
+)
 from wetware.modulation.programs import (
     CellPrograms,
     ConstantPrograms,
@@ -24,32 +34,44 @@ from wetware.modulation.programs import (
 )
 from wetware.modulation.signals import NEUTRAL, Signals
 from wetware.modulation.stress import ConstantStress, LossStress, ShuffledStress, StressSource
+from wetware.modulation.trackers import SignalTracker, signals_of
 
 __all__ = [
     "NEUTRAL",
     "PROGRAMS",
+    "Acetylcholine",
     "CellPrograms",
     "ConstantPrograms",
+    "ConstantSignal",
     "ConstantStress",
+    "Dopamine",
     "Effects",
     "Environment",
     "FreeNeurons",
+    "FromLoss",
     "GeneProgram",
     "ImportedPrograms",
     "LogNormalDiversity",
     "LossStress",
     "Modulator",
     "ModulatorConfig",
+    "Neuromodulator",
+    "Noradrenaline",
     "PermutedPrograms",
     "ProgramFile",
     "ProgramMatrix",
     "Programs",
     "RandomPrograms",
+    "ShuffledSignal",
     "ShuffledStress",
+    "SignalSource",
+    "SignalTracker",
     "Signals",
     "StressSource",
     "dominant",
     "packaged_effects",
     "program_matrix",
     "read_effects",
+    "signals_of",
+    "stress_tracker",
 ]

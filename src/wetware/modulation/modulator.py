@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
@@ -11,6 +12,7 @@ from torch import nn
 from wetware.config import Config
 from wetware.modulation.signals import Signals
 from wetware.modulation.stress import StressSource
+from wetware.modulation.trackers import SignalTracker
 
 P = TypeVar("P", bound=Any)  # a NamedTuple of neuron parameters: this room does not know which neurons there are
 
@@ -35,3 +37,9 @@ class Modulator(nn.Module):
     @abstractmethod
     def forward(self, params: P, signals: Signals) -> P:
         """The modulated parameters."""
+
+
+def stress_tracker(modulators: Iterable[ModulatorConfig]) -> dict[str, SignalTracker]:
+    """The tracker of the stress that ``modulators`` read, under its name; none, when they read none."""
+    source = next((source for each in modulators if (source := each.stress_source())), None)
+    return {} if source is None else {"stress": source.build()}

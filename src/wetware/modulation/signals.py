@@ -8,10 +8,15 @@ from typing import NamedTuple
 class Signals(NamedTuple):
     """Global signals, given to a model by its caller and never read from anywhere else.
 
-    stress: from 0 (calm) to 1 (alarmed); 0.5 is neutral.
+    stress: from 0 (calm) to 1 (alarmed); 0.5 is neutral. Of the others 0 is neutral and means "as usual". dopamine: from -2
+    (worse than expected) to 2 (better). acetylcholine: from -2 (surer than usual) to 2 (less sure). noradrenaline: from -1
+    (nothing out of the way) to 1 (what happened was not to be expected).
     """
 
     stress: float = 0.5
+    dopamine: float = 0.0
+    acetylcholine: float = 0.0
+    noradrenaline: float = 0.0
 
 
 NEUTRAL = Signals()

@@ -7,13 +7,12 @@ the trainer; the model only ever sees the number, as a signal.
 from __future__ import annotations
 
 import math
-import random
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from wetware.config import Config, number
-
-SHUFFLED = 4096  # stresses that ShuffledStress chooses from
+from wetware.modulation.signals import NEUTRAL
+from wetware.modulation.trackers import ShuffledTracker, SignalTracker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +21,7 @@ class StressSource(Config):
 
     abstract: ClassVar[bool] = True
 
-    def build(self) -> StressTracker:
+    def build(self) -> SignalTracker:
         raise NotImplementedError
 
 
@@ -32,8 +31,8 @@ class ConstantStress(StressSource):
 
     value: float = number(0.5, 0.0, 1.0)
 
-    def build(self) -> StressTracker:
-        return StressTracker(self.value)
+    def build(self) -> SignalTracker:
+        return SignalTracker(self.value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ class LossStress(StressSource):
     slow: float = number(0.999, 0.0, 1.0, open_ends=True)
     trend_share: float = number(0.5, 0.0, 1.0)
 
-    def build(self) -> StressTracker:
+    def build(self) -> SignalTracker:
         return LossStressTracker(self)
 
 
@@ -66,31 +65,15 @@ class ShuffledStress(StressSource):
     stress: LossStress = LossStress()
     seed: int = number(0, 0)
 
-    def build(self) -> StressTracker:
-        return ShuffledStressTracker(self)
+    def build(self) -> SignalTracker:
+        return ShuffledTracker(self.stress.build(), self.seed)
 
 
-class StressTracker:
-    """Keeps ``value``, the stress of the next step; this base keeps it constant."""
-
-    def __init__(self, value: float = 0.5) -> None:
-        self.value = value
-
-    def update(self, loss: float) -> None:
-        """Hear the loss (nats per token) of the step just done."""
-
-    def to_dict(self) -> dict[str, Any]:
-        return dict(vars(self))
-
-    def load(self, values: dict[str, Any]) -> None:
-        vars(self).update(values)
-
-
-class LossStressTracker(StressTracker):
+class LossStressTracker(SignalTracker):
     """See :class:`LossStress`."""
 
     def __init__(self, config: LossStress) -> None:
-        super().__init__()
+        super().__init__(NEUTRAL.stress)
         self._config = config
         self.first: float | None = None  # the first loss; nothing has been heard yet
         self.fast = self.slow = self.lowest = self.variance = 0.0
@@ -112,37 +95,6 @@ class LossStressTracker(StressTracker):
         trend = _clip(0.5 + (self.fast - self.slow) / (2.0 * deviation)) if deviation > 0 else 0.5
         level = _clip((self.slow - self.lowest) / span) if span > 0 else 1.0
         self.value = config.trend_share * trend + (1.0 - config.trend_share) * level
-
-
-class ShuffledStressTracker(StressTracker):
-    """See :class:`ShuffledStress`."""
-
-    def __init__(self, config: ShuffledStress) -> None:
-        super().__init__()
-        self._seed, self._honest = config.seed, config.stress.build()
-        self.past: list[float] = []
-        self.heard = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        honest = {"honest": self._honest.to_dict(), "past": list(self.past)}
-        return {"value": self.value, "heard": self.heard, **honest}
-
-    def load(self, values: dict[str, Any]) -> None:
-        self._honest.load(values["honest"])
-        self.value, self.heard, self.past = values["value"], values["heard"], list(values["past"])
-
-    def update(self, loss: float) -> None:
-        if not math.isfinite(loss):
-            return
-        self._honest.update(loss)
-        # Keyed by the step, so that nothing but plain numbers has to be kept for an exact resume.
-        dice = random.Random(f"{self._seed} {self.heard}")
-        self.heard += 1
-        if len(self.past) < SHUFFLED:
-            self.past.append(self._honest.value)
-        elif (place := dice.randrange(self.heard)) < SHUFFLED:  # reservoir sampling (Vitter, 1985)
-            self.past[place] = self._honest.value
-        self.value = dice.choice(self.past)
 
 
 def _clip(x: float) -> float:

@@ -39,5 +39,6 @@ class Memory(nn.Module):
 
     @abstractmethod
     def forward(self, x: Tensor, query: Tensor, key: Tensor, value: Tensor, state: Any, keep: Tensor) -> Recalled:
-        """x: the normed vectors [B, T, width] that query, key (rotated, of unit mean square) and value [B, T, H, D] were made
-        of. keep: [B, T], False at tokens that start a document; nothing before them may count."""
+        """x: the normed vectors [B, T, width] that query, key and value [B, T, H, D] were made of; query and key are of unit
+        mean square, and not rotated: what is stored under a key is found at any distance, and a matrix that outlives its
+        sequence knows no positions. keep: [B, T], False at tokens that start a document; nothing before them may count."""

@@ -1,5 +1,24 @@
 """Synapses: what happens between a query and the keys it asks."""
 
+from wetware.synapses.distance import DistanceBarrier
+from wetware.synapses.kinetics import CalciumBuffer, Complexin, Doc2, Energy, Snare
+from wetware.synapses.septin import SeptinInhibition
 from wetware.synapses.synapse import Release, Synapse, SynapticCleft, Transmission
+from wetware.synapses.two_hop import TwoHop
+from wetware.synapses.vesicle_release import VesicleRelease
 
-__all__ = ["Release", "Synapse", "SynapticCleft", "Transmission"]
+__all__ = [
+    "CalciumBuffer",
+    "Complexin",
+    "DistanceBarrier",
+    "Doc2",
+    "Energy",
+    "Release",
+    "SeptinInhibition",
+    "Snare",
+    "Synapse",
+    "SynapticCleft",
+    "Transmission",
+    "TwoHop",
+    "VesicleRelease",
+]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from wetware.config import Config
 from wetware.kernels.attention.reference import visible
+from wetware.state import State
+from wetware.synapses.distance import DistanceBarrier
+from wetware.synapses.septin import SeptinInhibition
+from wetware.synapses.two_hop import TwoHop
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,7 @@ class Transmission(nn.Module):
         """Scores [B, H, Q, K] and the state [B, H, F, K - Q] of the keys before the chunk, to scores and the state of all K
         keys.
 
-        first: [B, Q], the oldest key that each query sees; what is made of others does not matter. time: position of the first
+        first: [B, Q], the oldest key that each query sees; scores of others become minus infinity. time: position of the first
         query. tokens: [B, Q], what stands there.
         """
 
@@ -44,18 +48,30 @@ class Transmission(nn.Module):
 class Synapse(Config):
     """What may happen between a query and the keys it asks::
 
-        d_tj   = q_t . k_j / sqrt(D)
-        d      <- release(d)                    vesicles, or a control
-        a_t    = softmax_j(d)
-        y_t    = sum_j a_tj v_j
+        d_tj = q_t . k_j / sqrt(D)
+        d    <- release(d)                  vesicles, or a control of them
+        d    <- d - b log(1 + t - j)        distance
+        a_t  = softmax_j(d)
+        a    <- septin(a)                   neighbouring keys inhibit each other
+        y_t  = sum_j a_tj v_j  (+ mu sum_j a_tj y_j, two hops)
 
     Each part may be absent; with none this is attention itself.
     """
 
     release: Release | None = None
+    distance: DistanceBarrier | None = None
+    septin: SeptinInhibition | None = None
+    two_hop: TwoHop | None = None
 
     def build(self, *, heads: int, layer: int) -> SynapticCleft:
         return SynapticCleft(self, heads, layer)
+
+
+class CleftState(NamedTuple):
+    """release: of each (head, key), [B, H, F, K]. hops: what each token's first hop brought, [B, K, H, D]."""
+
+    release: State
+    hops: State
 
 
 class SynapticCleft(nn.Module):
@@ -65,9 +81,13 @@ class SynapticCleft(nn.Module):
         super().__init__()
         self.config = config
         self.release = config.release.build(heads=heads, layer=layer) if config.release else None
+        self.distance = config.distance.build(heads) if config.distance else None
+        self.septin = config.septin.build(heads) if config.septin else None
+        self.two_hop = config.two_hop.build(heads) if config.two_hop else None
 
-    def init_state(self, batch: int) -> Any:
-        return self.release.init_state(batch) if self.release else ()
+    def init_state(self, batch: int) -> CleftState:
+        hops = self.two_hop.strength.new_zeros(batch, 0) if self.two_hop else ()
+        return CleftState(self.release.init_state(batch) if self.release else (), hops)
 
     def forward(
         self,
@@ -75,18 +95,42 @@ class SynapticCleft(nn.Module):
         keys: tuple[Tensor, ...],
         values: tuple[Tensor, ...],
         first: Tensor,
-        state: Any,
+        state: CleftState,
         time: int,
         tokens: Tensor,
         dropped: int,
-    ) -> tuple[Tensor, Any]:
+    ) -> tuple[Tensor, CleftState]:
         """Mixed values [B, Q, H, D] and the state of all keys but the ``dropped`` oldest. query, keys, values, first as in the
-        op ``attention``."""
-        scores = torch.cat([torch.einsum("bqhd,bkhd->bhqk", query * query.shape[-1] ** -0.5, key) for key in keys], -1)
+        op ``attention``; ``time`` is the position of the first query."""
+        scores = self.scores(query, keys)
+        release, hops = (), ()
         if self.release:
-            scores, state = self.release(scores, state, first, time, tokens)
-            state = state[..., dropped:].clone() if dropped else state
-        scores = scores.masked_fill(~visible(first, scores.shape[-1])[:, None], -torch.inf)
-        shares = scores.softmax(-1).split([value.shape[1] for value in values], -1)
-        parts = [torch.einsum("bhqk,bkhd->bqhd", share, value) for share, value in zip(shares, values, strict=True)]
-        return torch.stack(parts).sum(0), state
+            scores, release = self.release(scores, state.release, first, time, tokens)
+            release = release[..., dropped:].clone() if dropped else release
+        if self.distance:
+            scores = scores + self.distance(*scores.shape[2:])
+        if not self.release:
+            scores = scores.masked_fill(~visible(first, scores.shape[-1])[:, None], -torch.inf)
+        shares = scores.softmax(-1)
+        if self.septin:
+            shares = self.septin(shares)
+        mixed = mix(shares, values)
+        if self.two_hop:
+            own = mixed
+            hops = own if not state.hops.shape[1] else torch.cat([state.hops, own], 1)
+            mixed = own + self.two_hop.strength[:, None] * mix(shares, (hops,))
+            hops = hops[:, dropped:].clone() if dropped else hops
+        return mixed, CleftState(release, hops)
+
+    def scores(self, query: Tensor, keys: tuple[Tensor, ...]) -> Tensor:
+        """``q_t . k_j / sqrt(D)``, [B, H, Q, K]; the segments are not joined, for a cache would be copied at every token."""
+        query = (query * query.shape[-1] ** -0.5).transpose(1, 2)
+        parts = [query @ key.permute(0, 2, 3, 1) for key in keys]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
+
+
+def mix(shares: Tensor, values: tuple[Tensor, ...]) -> Tensor:
+    """``sum_j a_tj v_j`` [B, Q, H, D] over segments of values [B, S, H, D]."""
+    pieces = [shares] if len(values) == 1 else shares.split([value.shape[1] for value in values], -1)
+    parts = [share @ value.transpose(1, 2) for share, value in zip(pieces, values, strict=True)]
+    return (parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)).transpose(1, 2)

@@ -7,6 +7,7 @@ from wetware.training.optimizers import AdamW, MuonAdamW
 from wetware.training.reporting import Reporter, StepReport
 from wetware.training.run import Calibration, Monitoring, Run, Training
 from wetware.training.schedules import Cosine, Minutes, Stable, Steps, Tokens
+from wetware.training.starting import SavedWeights
 from wetware.training.trainer import Diverged, Trainer
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Reading",
     "Reporter",
     "Run",
+    "SavedWeights",
     "Score",
     "Stable",
     "StepReport",

@@ -141,7 +141,7 @@ def load(folder: str | Path, device: torch.device | str = "cpu") -> tuple[Langua
         CheckpointError: missing or damaged files, a vocabulary that does not fit, a golden output that does not come out.
     """
     folder = find(folder)
-    config = _model_config(folder)
+    config = model_config(folder)
     model = config.module()
     fill_weights(folder, model)
     tokenizer = _tokenizer(folder, model.vocab_size)
@@ -163,7 +163,8 @@ def fill_weights(folder: Path, model: LanguageModel) -> None:
         raise CheckpointError(f"{str(folder)!r} does not give its golden output (mean difference {difference:.3g})")
 
 
-def _model_config(folder: Path) -> ModelConfig:
+def model_config(folder: Path) -> ModelConfig:
+    """What model a checkpoint holds."""
     about = read_about(folder)
     try:
         config = from_dict(about.get("model"))

@@ -39,15 +39,16 @@ class Metrics:
         tokens, seconds = self._last
         speed = (report.tokens - tokens) / max(report.seconds - seconds, 1e-9)
         self._last = (report.tokens, report.seconds)
-        self._write("step", tokens_per_second=speed, **report._asdict())
+        plain = {name: value for name, value in report._asdict().items() if name != "signals"}
+        self._write("step", tokens_per_second=speed, **plain, **report.signals)
         scalars = {
             "train/loss": report.loss,
             "train/bits_per_byte": report.bits,
             "train/tokens_per_second": speed,
             "train/gradient_norm": report.norm,
             "train/rate_factor": report.factor,
-            "environment/stress": report.stress,
         }
+        scalars |= {f"environment/{name}": value for name, value in report.signals.items()}
         for layer, rate in enumerate(report.firing):
             scalars[f"activity/firing_rate/{layer}"] = rate
         if report.firing:

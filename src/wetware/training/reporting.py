@@ -8,8 +8,9 @@ from wetware.training.losses import Score
 
 
 class StepReport(NamedTuple):
-    """What one optimizer step did. loss: nats per token. bits: bits per byte of the text just read. firing: mean rate of
-    each layer; dead, saturated: share of the neurons of each layer that never, or nearly always, fired."""
+    """What one optimizer step did. loss: nats per token. bits: bits per byte of the text just read. signals: what the model
+    was told, by name, of those that it reads. firing: mean rate of each layer; dead, saturated: share of the neurons of each
+    layer that never, or nearly always, fired."""
 
     step: int
     tokens: int
@@ -18,7 +19,7 @@ class StepReport(NamedTuple):
     bits: float
     norm: float
     factor: float
-    stress: float
+    signals: dict[str, float]
     firing: tuple[float, ...]
     dead: tuple[float, ...]
     saturated: tuple[float, ...]

@@ -10,6 +10,7 @@ from wetware.models import ModelConfig, RealSam
 from wetware.training.counted import Counted, EveryToken
 from wetware.training.optimizers import AdamW, OptimizerConfig
 from wetware.training.schedules import Cosine, Limit, Schedule, Tokens
+from wetware.training.starting import SavedWeights
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +60,17 @@ class Training(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class Run(Config):
-    """A model, a text, and how the one learns the other. The number of tokens and the boundary come from the tokenizer."""
+    """A model, a text, and how the one learns the other. The number of tokens and the boundary come from the tokenizer.
+
+    start: the weights of a checkpoint to start from, which are not calibrated again; without it all are drawn from the seed.
+    """
 
     model: ModelConfig = RealSam()
     corpus: Corpus = Sotu()
     tokenizer: TokenizerConfig = BPE()
     training: Training = Training()
     monitoring: Monitoring = Monitoring()
+    start: SavedWeights | None = None
     seed: int = number(0, 0)
 
     def fitted(self, vocab_size: int, boundary: int) -> Run:

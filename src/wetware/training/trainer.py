@@ -21,7 +21,7 @@ from wetware.data import DataError, Packed, Stream, Tokenizer, prepare
 from wetware.data.files import write_atomically
 from wetware.models import LanguageModel
 from wetware.models.generation import Sampling, generate
-from wetware.modulation import NEUTRAL, ConstantStress, Signals
+from wetware.modulation import signals_of
 from wetware.state import State, flatten, select, to, unflatten
 from wetware.training import checkpoint
 from wetware.training.checkpoint import CheckpointError
@@ -87,14 +87,16 @@ class Trainer:
             for name, packed in (("training", self.train), ("held-out", self.held_out)):
                 if not counts_any(packed, self.rule):
                     raise DataError(f"training.counted = {settings.counted} counts no token of the {name} text")
-        self.stress = (self.model.stress_source() or ConstantStress(value=NEUTRAL.stress)).build()
+        self.trackers = self.model.signal_trackers()
         self.step = self.tokens = self.skipped = self.skipped_in_a_row = 0
         self.seconds = 0.0
         self.best: float | None = None  # held-out bits per byte of the best checkpoint
         self.states: list[State] | None = None
         if saved is None:
             self.model.read_vocabulary(self.tokenizer.pieces)
-        if saved is None and settings.calibration:
+        if saved is None and run.start:
+            run.start.fill(self.model, self.tokenizer)
+        elif saved is None and settings.calibration:
             rates = self.model.calibrate(self.stream.at(0).inputs, settings.calibration.rate)
             if rates:
                 measured = " ".join(f"{rate:.1%}" for rate in rates.values())
@@ -212,7 +214,7 @@ class Trainer:
         """One optimizer step."""
         started, settings = time.monotonic(), self.run.training
         chunk = self.stream.at(self.step)
-        signals = Signals(stress=self.stress.value)
+        signals = signals_of(self.trackers)
         factor = settings.schedule.factor(self.step, self.progress)
         if chunk.fresh or self.states is None:
             first = self.model.init_state(settings.batch)
@@ -231,7 +233,8 @@ class Trainer:
         if norm < float("inf"):  # False for NaN too
             self.optimizers.step(factor)
             if learned.targets:
-                self.stress.update(learned.loss)
+                for tracker in self.trackers.values():
+                    tracker.update(learned.loss)
             self.skipped_in_a_row = 0
         else:
             self.skipped += 1
@@ -257,7 +260,7 @@ class Trainer:
             bits,
             norm,
             factor,
-            signals.stress,
+            {name: getattr(signals, name) for name in self.trackers},
             firing,
             dead,
             saturated,
@@ -334,7 +337,7 @@ class Trainer:
             "skipped": self.skipped,
             "seconds": self.seconds,
             "best": self.best,
-            "stress": self.stress.to_dict(),
+            "signals": {name: tracker.to_dict() for name, tracker in self.trackers.items()},
             "carried": self.states is not None,
             "text": self.train.key,
             "place": self.train.place(self.step // self.stream.steps_per_epoch),
@@ -363,7 +366,9 @@ class Trainer:
         try:
             self.step, self.tokens, self.skipped = about["step"], about["tokens"], about["skipped"]
             self.seconds, self.best, text = about["seconds"], about["best"], about["text"]
-            self.stress.load(about["stress"])
+            heard = about["signals"] if "signals" in about else {"stress": about["stress"]}  # older ones had one
+            for name, tracker in self.trackers.items():
+                tracker.load(heard[name])
             self.optimizers.load(_part(tensors, "optimizer/"))
             if about["carried"]:
                 first = self.model.init_state(self.run.training.batch)

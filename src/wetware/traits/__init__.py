@@ -4,7 +4,7 @@ from wetware.traits.bigram_bias import BigramBias
 from wetware.traits.engram import DepthwiseConvolution, Engram
 from wetware.traits.jepa import JEPA, VarianceHinge
 from wetware.traits.kuramoto import Kuramoto, order_parameter
-from wetware.traits.moe import LoadBalance, MixtureOfExperts
+from wetware.traits.moe import MixtureOfExperts
 from wetware.traits.multi_token import MultiTokenPrediction
 from wetware.traits.program_semantics import ProgramSemantics
 from wetware.traits.refinement import DeepSupervision, HierarchicalRefinement
@@ -22,7 +22,6 @@ __all__ = [
     "HierarchicalRefinement",
     "Kuramoto",
     "LearnedRetention",
-    "LoadBalance",
     "MixtureOfExperts",
     "MultiTokenPrediction",
     "Passed",

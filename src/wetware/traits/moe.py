@@ -10,20 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from wetware.config import Config, ConfigError, number
+from wetware.config import ConfigError, number
 from wetware.kernels import rms_norm
 from wetware.layers import Linear
+from wetware.layers.dispatch import LoadBalance, dispatched, imbalance
 from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import NEURON, filled, parameter
 from wetware.traits.trait import Context, Passed, Place, Trait, TraitConfig
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadBalance(Config):
-    """``weight * E sum_e f_e P_e``, f_e the share of choices that fell on expert e in the batch, P_e its mean share of the
-    scores: 1 times the weight at even use (Fedus, Zoph and Shazeer, Switch Transformer, 2022)."""
-
-    weight: float = number(0.01, 0.0, 10.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,25 +107,15 @@ class Mixture(Trait, Counted):
         passed = Passed(hidden + (torch.tanh(self.gate) * mixed).to(hidden.dtype))
         if self.config.balance is None or not passed.hidden.requires_grad:
             return passed
-        return passed._replace(losses={"balance": self.config.balance.weight * imbalance(routing)})
+        loss = imbalance(routing.scores, routing.chosen, self.config.experts)
+        return passed._replace(losses={"balance": self.config.balance.weight * loss})
 
     def routed(self, x: Tensor, routing: Routing) -> Tensor:
-        """``sum_e g_e expert_e(x)`` for vectors [R, width]: sorted by expert, each expert reads its own at once."""
-        order = routing.chosen.flatten().argsort(stable=True)
-        counts = routing.chosen.flatten().bincount(minlength=self.config.experts).tolist()
-        given = x[order // self.config.top_k].split(counts)
-        made = torch.cat([expert(part) for expert, part in zip(self.experts, given, strict=True)])
-        made = made[order.argsort()].view(*routing.chosen.shape, -1)
+        """``sum_e g_e expert_e(x)`` for vectors [R, width]."""
+        made = dispatched(x, routing.chosen, self.config.experts, lambda expert, rows: self.experts[expert](rows))
         return (made * routing.weights.unsqueeze(-1)).sum(-2)
 
     def trace(self, hidden: Tensor, state: Any, context: Context) -> Mapping[str, Tensor]:
         """experts: [B, T, experts], g of each; its mean over tokens is how much each is used."""
         routing = self.route(rms_norm(hidden))
         return {"experts": torch.zeros_like(routing.scores).scatter(-1, routing.chosen, routing.weights)}
-
-
-def imbalance(routing: Routing) -> Tensor:
-    """``E sum_e f_e P_e``: 1 at even use, E when one expert has all choices and all of the scores."""
-    experts = routing.scores.shape[-1]
-    share = routing.chosen.flatten().bincount(minlength=experts) / routing.chosen.numel()
-    return experts * (share * routing.scores.flatten(0, -2).mean(0)).sum()

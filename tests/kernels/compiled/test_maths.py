@@ -40,3 +40,12 @@ def test_tanh():
     assert (np.abs(made - exact) <= 2e-7 * np.abs(exact)).all()
     assert maths.tanh(np.float32(0.0)) == 0.0
     assert maths.tanh(np.float32(np.inf)) == 1.0 and maths.tanh(np.float32(-np.inf)) == -1.0
+
+
+def test_log():
+    """Within 1e-7 of itself or 1e-7, whichever is more; 0 at 1."""
+    points = np.exp(np.linspace(-80.0, 80.0, 4001)).astype(np.float32)
+    points = np.concatenate([points, np.linspace(0.5, 2.0, 2001).astype(np.float32)])
+    made, exact = np.array([maths.log(x) for x in points], np.float64), np.log(points.astype(np.float64))
+    assert (np.abs(made - exact) <= 1e-7 * np.maximum(1.0, np.abs(exact))).all()
+    assert maths.log(np.float32(1.0)) == 0.0

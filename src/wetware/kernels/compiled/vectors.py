@@ -328,9 +328,9 @@ def bits_of_float() -> Any:
     @intrinsic
     def kernel(typingctx, number):
         def codegen(context, builder, signature, values):
-            return builder.bitcast(values[0], INT)
+            return builder.bitcast(context.cast(builder, values[0], signature.args[0], types.float32), INT)
 
-        return types.int32(types.float32), codegen
+        return types.int32(number), codegen
 
     return kernel
 

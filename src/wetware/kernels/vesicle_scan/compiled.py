@@ -5,6 +5,8 @@ Nothing but the arguments is kept for backward. Measured on one thread of a proc
 
 from __future__ import annotations
 
+import functools
+import importlib
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,9 @@ RING = 7  # rows of the state before the ring
 FEW = 1 << 15  # pairs of a query and a key, below which another thread takes longer to call than to do without
 
 
-def refuses(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, time: int) -> str | None:
+def refuses(
+    scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, time: int, hidden: float = 0.0
+) -> str | None:
     """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
     if reason := why_not():
         return reason
@@ -40,85 +44,84 @@ def refuses(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, t
     return f"needs a time of 0 or more, got {time}" if time < 0 else None
 
 
-def run(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, time: int) -> tuple[Tensor, Tensor]:
+def run(
+    scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, time: int, hidden: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Same signature and meaning as the reference."""
     if torch.is_grad_enabled() and (scores.requires_grad or state.requires_grad or kinetics.requires_grad):
-        return _Compiled.apply(scores, state, kinetics, first, time)
-    return _forward(scores.detach(), state.detach(), kinetics.detach(), first, time)
+        return _Compiled.apply(scores, state, kinetics, first, time, hidden)
+    return _forward(scores, state, kinetics, first, time, hidden)
 
 
-def _table(kinetics: Tensor) -> np.ndarray:
-    """[H, 20]: what ``compiled_loops`` knows of each head."""
-    table = np.empty((kinetics.shape[1], 20), np.float32)
-    table[:, :19] = kinetics.numpy().T
-    table[:, 4:7] *= table[:, 4:7]
-    table[:, 19] = np.float32(0.7) * table[:, 5] + np.float32(0.3) * table[:, 4]
-    return table
+@functools.cache
+def _module(name: str) -> Any:
+    """One of the modules that need numba."""
+    return importlib.import_module(f"wetware.kernels.{name}")
 
 
-def _merged(tensor: Tensor) -> np.ndarray:
-    """[B, H, ...] as an array of [B * H, ...]."""
-    batch, heads, *rest = tensor.shape
-    return tensor.contiguous().numpy().reshape(batch * heads, *rest)
+def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
+    return tuple(x.detach().contiguous().numpy() for x in tensors)
 
 
-def _groups(queries: int) -> int:
-    """How many groups of keys walk together. More hide each other's delays and read longer pieces of each row, fewer leave room
+def _blocks(queries: int) -> tuple[int, np.uint64]:
+    """How many groups of keys walk together, and the keys of each. Two groups read longer pieces of each row, one leaves room
     in the cache for what backward writes down."""
-    return 4 if queries < 2048 else 1
+    return (2 if 512 <= queries < 4096 else 1), np.uint64(_module("vesicle_scan.compiled_loops").LANES)
 
 
-def _arrays(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, time: int) -> tuple:
-    flat = (_merged(x) for x in (scores, state))
-    return (*flat, _table(kinetics), first.contiguous().numpy(), time)
-
-
-def _parts(scores: Tensor) -> list[tuple[int, int]]:
-    from wetware.kernels.compiled import threads
-
+def _walk(loop: Any, arrays: tuple, scores: Tensor) -> None:
+    """``loop`` over all (sequence, head), on several threads where that pays."""
     batch, heads, queries, keys = scores.shape
-    return threads.shares(batch * heads, 1 + FEW // (queries * keys))
+    if scores.numel() < 2 * FEW:
+        loop(*arrays, 0, batch * heads)
+        return
+    threads = _module("compiled.threads")
+    threads.run(
+        lambda begin, end: loop(*arrays, begin, end), threads.shares(batch * heads, 1 + FEW // (queries * keys))
+    )
 
 
-def _forward(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, time: int) -> tuple[Tensor, Tensor]:
-    from wetware.kernels.compiled import threads
-    from wetware.kernels.vesicle_scan import compiled_loops as loops
-
+def _forward(
+    scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, time: int, hidden: float
+) -> tuple[Tensor, Tensor]:
     batch, heads, queries, keys = scores.shape
-    out, left = torch.empty(scores.shape), torch.empty(batch, heads, state.shape[2], keys)
-    arrays = _arrays(scores, state, kinetics, first, time)
-    arrays += (_merged(out), _merged(left))
-    arrays += (_groups(queries), np.uint64(loops.LANES))
-    threads.run(lambda begin, end: loops.walk_forward(*arrays, begin, end), _parts(scores))
+    out, left = scores.new_empty(scores.shape), scores.new_empty(batch, heads, state.shape[2], keys)
+    arrays = (
+        *_arrays(scores, state, kinetics, first),
+        time,
+        np.float32(hidden),
+        *_arrays(out, left),
+        *_blocks(queries),
+    )
+    _walk(_module("vesicle_scan.compiled_loops").walk_forward, arrays, scores)
     return out, left
 
 
 class _Compiled(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, time: int
+        ctx: Any, scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, time: int, hidden: float
     ) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(scores, state, kinetics, first)
         ctx.time = time
         ctx.set_materialize_grads(False)
-        return _forward(scores, state, kinetics, first, time)
+        return _forward(scores, state, kinetics, first, time, hidden)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, to_out: Tensor | None, to_left: Tensor | None) -> Any:
-        from wetware.kernels.compiled import threads
-        from wetware.kernels.vesicle_scan import compiled_back as loops
-
         scores, state, kinetics, first = ctx.saved_tensors
-        if to_out is None:
-            to_out = torch.zeros_like(scores)
-        to_left = scores.new_empty(1, 0, 0, 0) if to_left is None else to_left
-        to_scores, to_state = torch.empty(scores.shape), torch.empty(state.shape)
+        to_out = torch.zeros_like(scores) if to_out is None else to_out
+        to_left = scores.new_empty(0, 0, 0, 0) if to_left is None else to_left
+        to_scores, to_state = scores.new_empty(scores.shape), state.new_empty(state.shape)
         sums = np.zeros((scores.shape[0] * scores.shape[1], 19))
-        arrays = _arrays(scores, state, kinetics, first, ctx.time)
-        arrays += tuple(map(_merged, (to_out, to_left, to_scores, to_state)))
-        arrays += (sums, _groups(scores.shape[2]), np.uint64(loops.LANES))
-        threads.run(lambda begin, end: loops.walk_backward(*arrays, begin, end), _parts(scores))
-        to_kinetics = sums.reshape(*scores.shape[:2], 19).sum(0).T
-        to_kinetics[4:7] *= 2.0 * kinetics[4:7].numpy()
-        return to_scores, to_state, torch.from_numpy(to_kinetics).float(), None, None
+        arrays = (
+            *_arrays(scores, state, kinetics, first),
+            ctx.time,
+            *_arrays(to_out, to_left, to_scores, to_state),
+            sums,
+        )
+        _walk(_module("vesicle_scan.compiled_back").walk_backward, (*arrays, *_blocks(scores.shape[2])), scores)
+        to_kinetics = torch.from_numpy(sums).view(*scores.shape[:2], 19).sum(0).t()
+        to_kinetics[4:7] *= 2.0 * kinetics[4:7]  # the loops know them squared
+        return to_scores, to_state, to_kinetics.float(), None, None, None

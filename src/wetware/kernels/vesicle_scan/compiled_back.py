@@ -13,6 +13,7 @@ from wetware.kernels.compiled.jit import inlined, jit
 from wetware.kernels.vesicle_scan.compiled_loops import (
     CE, CS, CX, EPS, ETA, K1, K2, K3, KAPPA, KOFF, KON, LAM, LANES, MOST, ONE, PRIMING, RE, RHO, RS, RX, SYT1, SYT7, THETA, WIDTH,
     X0, B, C, D, E, IN, P, R, S, U, X, afterwards, constants, copy, copy_part, erase, load, release, rest,
+    tabulate,
 )  # fmt: skip
 
 # what is written down of a query: the state, what came back, then the influx, what was held, and the logarithm (before: the score)
@@ -185,7 +186,7 @@ def be_born(work, lane, ring, delay):
 
 @inlined
 def begin_back(to_left, h, keys, rows, here, count, unseen, work, place):
-    """The gradients of one group's last state, out of ``to_left`` [B * H, 7 + delay, K]."""
+    """The gradients of one group's last state, out of ``to_left`` [B, H, 7 + delay, K]."""
     for lane in range(count):
         for index in range(rows):
             value = to_left[(h * rows + index) * keys + here + lane]
@@ -200,7 +201,7 @@ def begin_back(to_left, h, keys, rows, here, count, unseen, work, place):
 
 @inlined
 def end_back(work, place, to_state, h, before, rows, here, count):
-    """The gradients of one group's first state, into ``to_state`` [B * H, 7 + delay, K - Q]."""
+    """The gradients of one group's first state, into ``to_state`` [B, H, 7 + delay, K - Q]."""
     for index in range(rows):
         source = place + (GC + index * WIDTH if index < U(7) else GIVEN + (index - U(7)) * WIDTH)
         for lane in range(count):
@@ -209,22 +210,28 @@ def end_back(work, place, to_state, h, before, rows, here, count):
 
 @jit
 def walk_backward(
-    scores, state, table, first, time, to_out, to_left, to_scores, to_state, to_table, groups, width, begin, end
+    scores, state, kinetics, first, time, to_out, to_left, to_scores, to_state, to_table, groups, width, begin, end
 ):
     """The heads ``begin`` to ``end``, as in :func:`compiled_loops.walk_forward`.
 
-    to_out: the gradient of the output, [B * H, Q, K]. to_left: of the last state, [B * H, 7 + delay, K], or of no elements for
+    to_out: the gradient of the output, [B, H, Q, K]. to_left: of the last state, [B, H, 7 + delay, K], or of no elements for
     none. Written: to_scores, to_state. Added to: to_table [B * H, 19] float64, with the squares of k1, k2, k3 for themselves.
     """
-    queries, keys, rows, heads = scores.shape[1], scores.shape[2], state.shape[1], table.shape[0]
-    per_batch, before, delay = scores.shape[0] // first.shape[0], keys - queries, U(rows - 7)
+    heads, queries, keys, rows, table = (
+        scores.shape[1],
+        scores.shape[2],
+        scores.shape[3],
+        state.shape[2],
+        tabulate(kinetics),
+    )
+    before, delay = keys - queries, U(rows - 7)
     flat, given, above = scores.reshape(-1), state.reshape(-1), to_out.reshape(-1)
     made, last, initial = to_scores.reshape(-1), to_left.reshape(-1), to_state.reshape(-1)
     stride, rings = GIVEN + delay * WIDTH, U(groups * (queries + 1)) * NEXT
     work, kept = np.zeros(U(groups) * stride, np.float32), np.zeros(rings + U(groups) * delay * WIDTH, np.float32)
     for h in range(begin, end):
-        low, row = first[h // per_batch], table[h % heads]
-        erase(to_scores[h], keys, before, low)
+        low, row = first[h // heads], table[h % heads]
+        erase(to_scores[h // heads, h % heads], keys, before, low, np.float32(0.0))
         for key in range(0, keys, groups * LANES):
             stop = min(keys, key + groups * LANES)
             after = again(flat, given, h, key, stop, (queries, keys, rows), time, low, row, kept, rings, width)

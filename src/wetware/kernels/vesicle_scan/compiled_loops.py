@@ -13,7 +13,7 @@ import numpy as np
 from wetware.kernels.compiled import maths
 from wetware.kernels.compiled.jit import inlined, jit
 
-LANES = 16
+LANES = 32
 U, ONE = np.uint64, np.float32(1.0)
 WIDTH = U(LANES)
 # rows of a group at work: the state but the ring, then what one query needs, then the ring
@@ -120,7 +120,10 @@ def load(state, at, before, key, work, place, ring, delay, complexin, width):
     for n in range(known, WIDTH):
         rest(work, place + n, ring + n, delay, complexin)
     for index in range(U(7) + delay):
-        source, to = at + index * before + key, ring + (index - U(7)) * WIDTH if index >= U(7) else place + index * WIDTH
+        source, to = (
+            at + index * before + key,
+            ring + (index - U(7)) * WIDTH if index >= U(7) else place + index * WIDTH,
+        )
         if known == WIDTH:
             copy(state, source, work, to, width)
         else:
@@ -128,30 +131,49 @@ def load(state, at, before, key, work, place, ring, delay, complexin, width):
 
 
 @jit
-def erase(out, keys, before, low):
-    """Zeros in ``out`` [Q, K] where a query does not look."""
+def erase(out, keys, before, low, hidden):
+    """``hidden`` in ``out`` [Q, K] where a query does not look."""
     for i in range(out.shape[0]):
         row = out[i]
-        row[: min(max(low[i], 0), keys)] = 0.0
-        row[before + i + 1 :] = 0.0
+        row[: min(max(low[i], 0), keys)] = hidden
+        row[before + i + 1 :] = hidden
 
 
 @jit
-def walk_forward(scores, state, table, first, time, out, left, groups, width, begin, end):
+def tabulate(kinetics):
+    """[H, 20]: the table of each head, from the kinetics [19, H]."""
+    table = np.empty((kinetics.shape[1], 20), np.float32)
+    for head in range(kinetics.shape[1]):
+        row = table[head]
+        for index in range(19):
+            value = kinetics[index, head]
+            row[index] = value * value if K1 <= index and index <= K3 else value
+        row[MIXED] = SYT1 * row[K2] + SYT7 * row[K1]
+    return table
+
+
+@jit
+def walk_forward(scores, state, kinetics, first, time, hidden, out, left, groups, width, begin, end):
     """The heads ``begin`` to ``end`` of all sequences, B * H of them.
 
-    scores, out: [B * H, Q, K]. state: [B * H, 7 + delay, K - Q]. left: [B * H, 7 + delay, K]. table: [H, 20]. first: [B, Q].
-    groups: how many groups of keys walk together.
+    scores, out: [B, H, Q, K]. state: [B, H, 7 + delay, K - Q]. left: [B, H, 7 + delay, K]. kinetics: [19, H]. first: [B, Q].
+    groups: how many groups of keys walk together. width: LANES, which LLVM must not know, or it writes the loops out.
     """
-    queries, keys, rows, heads = scores.shape[1], scores.shape[2], left.shape[1], table.shape[0]
-    per_batch, before, delay = scores.shape[0] // first.shape[0], keys - queries, U(rows - 7)
+    heads, queries, keys, rows, table = (
+        scores.shape[1],
+        scores.shape[2],
+        scores.shape[3],
+        left.shape[2],
+        tabulate(kinetics),
+    )
+    before, delay = keys - queries, U(rows - 7)
     flat, given, made, lasting = scores.reshape(-1), state.reshape(-1), out.reshape(-1), left.reshape(-1)
     stride = RING + delay * WIDTH
     work = np.zeros(U(groups) * stride, np.float32)
     for h in range(begin, end):
-        low, row = first[h // per_batch], table[h % heads]
+        low, row = first[h // heads], table[h % heads]
         complexin = row[X0]
-        erase(out[h], keys, before, low)
+        erase(out[h // heads, h % heads], keys, before, low, hidden)
         for key in range(0, keys, groups * LANES):
             stop = min(keys, key + groups * LANES)
             for g in range(-(-(stop - key) // LANES)):

@@ -41,7 +41,9 @@ def rest(kinetics: Tensor, batch: int, keys: int, delay: int) -> Tensor:
     )
 
 
-def reference(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, time: int) -> tuple[Tensor, Tensor]:
+def reference(
+    scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, time: int, hidden: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Vesicle release at each synapse of attention, a synapse being a (head, key) that queries ask one after the other.
 
     Query i of Q stands at key ``K - Q + i`` and asks every key from ``first[b, i]`` up to itself, with its score d. Each key it
@@ -59,8 +61,8 @@ def reference(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *,
         m   = k P1 (1 - R + r);   R <- R - r + m;   P <- P1 - m         priming
         S <- S + rs (1 - S) - cs r S;   X <- X + rx (x0 - X) - cx r X;   E <- E + re (1 - E) - ce r E
 
-    A rested synapse adds exactly nothing; ``R + P + sum(ring)`` = 4 always. ``out`` is 0 where a query does not look. A key
-    that the last query does not see is at rest afterwards: nobody will ask it again.
+    A rested synapse adds exactly nothing; ``R + P + sum(ring)`` = 4 always. ``out`` is ``hidden`` where a query does not look.
+    A key that the last query does not see is at rest afterwards: nobody will ask it again.
 
     Args:
         scores: d, [B, H, Q, K], finite everywhere.
@@ -69,6 +71,7 @@ def reference(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *,
             (0, 1/4), rho in (0, 1), kon <= 1.
         first: [B, Q] integers that do not fall along Q, the oldest key each query sees.
         time: position of the first query in its sequence, which places the ring.
+        hidden: minus infinity makes of ``out`` what a softmax wants.
 
     Returns:
         out [B, H, Q, K] and the state [B, H, 7 + delay, K].
@@ -93,7 +96,7 @@ def reference(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *,
         released = r * -torch.expm1(-s * hazard)
         rested = -torch.expm1(-(1 - x0) * kappa * _sensors(g, k1, k2))
         out = d + lam * torch.log((released * e + eps) / (rested + eps))
-        rows.append(torch.where(asked, out, 0.0))
+        rows.append(torch.where(asked, out, hidden))
         slot = (time + i) % delay
         reserve = p + ring[slot]
         primed = k * reserve * (1 - r + released)

@@ -17,7 +17,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,26 +27,15 @@ from wetware.config import ConfigError, nearest
 from wetware.data import DataError, LengthMaxTokenizer, Tokenizer
 from wetware.layers import LeakyReadout, PlainReadout, Recurrence
 from wetware.models import SpikeWhale
-from wetware.models.language_model import LanguageModel
 from wetware.models.spikewhale import NEURONS
 from wetware.modulation import PROGRAMS, GeneProgram, ImportedPrograms
 from wetware.neurons import UniformDecay
 from wetware.training.checkpoint import CheckpointError
+from wetware.training.importing.imported import Imported
 from wetware.training.importing.names import Placed, oriented, place
 from wetware.training.importing.pickled import read_pickled
 
 ROWS = ("auto", "presynaptic", "postsynaptic")
-
-
-class Imported(NamedTuple):
-    """model, tokenizer: to be saved. sources: their names of our tensors. left: their tensors that found no place, with shapes.
-    notes: what was assumed and what was left out, in sentences."""
-
-    model: LanguageModel
-    tokenizer: Tokenizer | None
-    sources: dict[str, str]
-    left: dict[str, tuple[int, ...]]
-    notes: tuple[str, ...]
 
 
 def import_spikewhale(

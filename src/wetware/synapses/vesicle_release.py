@@ -1,0 +1,147 @@
+"""Vesicle release: synapses that tire when they are asked again and again, and recover."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from wetware.config import number
+from wetware.kernels import vesicle_scan
+from wetware.kernels.vesicle_scan import KINETICS
+from wetware.kernels.vesicle_scan.reference import RESERVE, RING, C, E, P, R, rest
+from wetware.synapses.kinetics import (
+    FREE,
+    POSITIVE,
+    QUARTER,
+    SHARE,
+    CalciumBuffer,
+    Complexin,
+    Doc2,
+    Energy,
+    Rates,
+    Snare,
+    learned,
+)
+from wetware.synapses.synapse import Release, Transmission
+
+# What the rates are where their mechanism is absent: it does nothing then
+ABSENT = {
+    "kon": 0.0,
+    "koff": 0.0,
+    "k3": 1.0,
+    "eta": 0.0,
+    "rs": 0.0,
+    "cs": 0.0,
+    "x0": 0.5,
+    "rx": 0.0,
+    "cx": 0.0,
+    "re": 0.0,
+}
+ABSENT["ce"] = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class VesicleRelease(Release):
+    """Attention through vesicles: each (head, key) has a ready pool that every query draws from, by its score d::
+
+        d <- d + lambda log((r E + floor) / (r_rested + floor))
+
+    where r is what is released and r_rested what a rested synapse would release. So a rested synapse adds exactly nothing, a
+    tired one less, one with calcium left over more. Calcium, sensors, pools, priming and the way back of the vesicles are told
+    at :func:`wetware.kernels.vesicle_scan.reference.reference`; ``R + P + ring`` is conserved.
+
+    threshold: score of half the largest influx. calcium: its time constant, in tokens. syt1, syt7: calcium at which the sensors
+    are half open. gain: of synchronous release. priming: share of the reserve that becomes ready, per token. slowdown: heads
+    are spaced evenly in the logarithm, the last primes this many times more slowly and releases by its square root less. delay:
+    tokens until a vesicle is back. strength: lambda at the start; at 0 nothing is changed before training. All but the delay
+    are learned, for each head.
+
+    What it is: an analogy, and inside a sequence a learned penalty on keys that were attended to. Its controls:
+    :class:`FrequencyPenalty`, :class:`StaticRelease`. After Tsodyks and Markram, 1997; the form is ours.
+    """
+
+    neutral: ClassVar[bool] = True
+
+    threshold: float = number(3.5, -100.0, 100.0)
+    calcium: float = number(3.0, 0.0, 10_000.0, open_ends=True)
+    syt1: float = number(0.8, 0.0, 100.0, open_ends=True)
+    syt7: float = number(0.4, 0.0, 100.0, open_ends=True)
+    gain: float = number(1.6, 0.0, 100.0, open_ends=True)
+    priming: float = number(0.03, 0.0, 0.25, open_ends=True)
+    slowdown: float = number(8.0, 1.0, 1000.0)
+    delay: int = number(4, 1, 64)
+    strength: float = number(0.0, -10.0, 10.0)
+    floor: float = number(0.1, 0.0, 10.0, open_ends=True)
+    buffer: CalciumBuffer | None = CalciumBuffer()
+    doc2: Doc2 | None = Doc2()
+    complexin: Complexin | None = Complexin()
+    snare: Snare | None = Snare()
+    energy: Energy | None = Energy()
+
+    def build(self, *, heads: int, layer: int) -> Vesicles:
+        return Vesicles(self, heads)
+
+
+class Vesicles(Transmission):
+    """See :class:`VesicleRelease`."""
+
+    def __init__(self, config: VesicleRelease, heads: int) -> None:
+        super().__init__()
+        self.config, self.heads = config, heads
+        slower = [config.slowdown ** (-head / max(heads - 1, 1)) for head in range(heads)]
+        self.rates = Rates(
+            heads,
+            theta=(config.threshold, FREE),
+            rho=(math.exp(-1.0 / config.calcium), SHARE),
+            k1=(config.syt1, POSITIVE),
+            k2=(config.syt7, POSITIVE),
+            lam=(config.strength, FREE),
+            eps=(config.floor, POSITIVE),
+        )
+        self.kappa = learned([config.gain * factor**0.5 for factor in slower], POSITIVE)
+        self.k = learned([config.priming * factor for factor in slower], QUARTER)
+        for name in ("buffer", "doc2", "complexin", "snare", "energy"):
+            part = getattr(config, name)
+            setattr(self, name, None if part is None else part.build(heads))
+
+    def kinetics(self) -> Tensor:
+        """The rates [19, H], in the order of ``KINETICS``."""
+        found: dict[str, Any] = {"kappa": POSITIVE.forward(self.kappa), "k": QUARTER.forward(self.k)}
+        parts: tuple[Any, ...] = (self.rates, self.buffer, self.doc2, self.complexin, self.snare, self.energy)
+        for part in parts:
+            found |= {} if part is None else part()
+        like = found["k"]
+        return torch.stack([found[n] if n in found else torch.full_like(like, ABSENT[n]) for n in KINETICS])
+
+    def init_state(self, batch: int) -> Tensor:
+        return self.k.new_zeros(batch, self.heads, RING + self.config.delay, 0)
+
+    def forward(self, scores: Tensor, state: Tensor, first: Tensor, time: int, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        return vesicle_scan(scores, state, self.kinetics(), first, time=time, hidden=-torch.inf)
+
+    @torch.no_grad()
+    def watch(self, scores: Tensor, first: Tensor) -> dict[str, Tensor]:
+        """What happens at each (query, key) of a whole text, scores [B, H, T, T]: ``ready`` and ``reserve`` pool, ``calcium``,
+        ``energy`` as each query leaves them, and the ``shift`` of the score. [B, H, T, T], NaN where a query does not look."""
+        batch, _, steps, _ = scores.shape
+        state, kinetics = rest(self.kinetics(), batch, 0, self.config.delay), self.kinetics()
+        rows: dict[str, list[Tensor]] = {name: [] for name in ("ready", "reserve", "calcium", "energy", "shift")}
+        for t in range(steps):
+            asked = scores[:, :, t : t + 1, : t + 1]
+            out, state = vesicle_scan(asked, state, kinetics, first[:, t : t + 1], time=t, hidden=torch.nan)
+            values = (state[:, :, R], state[:, :, P], state[:, :, C], state[:, :, E], (out - asked)[:, :, 0])
+            for row, value in zip(rows.values(), values, strict=True):
+                row.append(torch.nn.functional.pad(value, (0, steps - t - 1), value=torch.nan))
+        return {name: torch.stack(row, 2) for name, row in rows.items()}
+
+
+def vesicles(state: Tensor) -> Tensor:
+    """All vesicles of each key, ready, in reserve and on their way back: always ``1 + RESERVE``. state: [B, H, F, K]."""
+    return state[:, :, R] + state[:, :, P] + state[:, :, RING:].sum(2)
+
+
+FULL = 1.0 + RESERVE
