@@ -47,7 +47,17 @@ def jit(function: Callable[..., Any]) -> Any:
     It releases the interpreter's lock; a division by zero gives infinity, as in numpy; a product and a sum may be rounded
     once instead of twice, and nothing else about floating point is loosened.
     """
-    compiled: Any = njit(function, nogil=True, cache=True, error_model="numpy", fastmath={"contract"})
+    return _compiled(function)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """The same, and always made part of what calls it: LLVM leaves out of a loop what seems long to it, and a loop with a call
+    in it stays one number at a time."""
+    return _compiled(function, forceinline=True)
+
+
+def _compiled(function: Callable[..., Any], **options: bool) -> Any:
+    compiled: Any = njit(function, nogil=True, cache=True, error_model="numpy", fastmath={"contract"}, **options)
     # numba takes what it kept for good as long as the function's own file is the same, and does not see that another file,
     # compiled into it, has changed. (Its private field: without it, the cache is as numba has it.)
     with contextlib.suppress(AttributeError):

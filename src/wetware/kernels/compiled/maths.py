@@ -65,3 +65,18 @@ def log(x):
     p = (((((_L0 * f + _L1) * f + _L2) * f + _L3) * f + _L4) * f + _L5) * f + _L6
     p = ((p * f + _L7) * f + _L8) * f * z
     return n * _HIGH + (f + (p + n * _LOW - np.float32(0.5) * z))
+
+
+_UNIT = np.int32(0x3F800000)  # the bits of 1
+# 1.5 * 2^23: a float32 added to it is rounded to a whole number, which then stands in the lowest bits
+_WHOLE = np.float32(12582912.0)
+
+
+@jit
+def exp_within(x):
+    """``e^x`` as :func:`exp`, for x in [-80, 80] only: half as long, for loops that need several."""
+    t = x * _RATE + _WHOLE
+    n = t - _WHOLE
+    r = (x - n * _HIGH) - n * _LOW
+    p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
+    return (p * r * r + r + np.float32(1.0)) * _from_bits(np.int32(np.int32(_to_bits(t) << np.int32(23)) + _UNIT))
