@@ -1,7 +1,7 @@
 """Synapses: what happens between a query and the keys it asks."""
 
 from wetware.synapses.distance import DistanceBarrier
-from wetware.synapses.kinetics import CalciumBuffer, Complexin, Doc2, Energy, Snare
+from wetware.synapses.kinetics import CalciumBuffer, Complexin, Doc2, Snare, SynapticEnergy
 from wetware.synapses.septin import SeptinInhibition
 from wetware.synapses.synapse import Release, Synapse, SynapticCleft, Transmission
 from wetware.synapses.two_hop import TwoHop
@@ -12,12 +12,12 @@ __all__ = [
     "Complexin",
     "DistanceBarrier",
     "Doc2",
-    "Energy",
     "Release",
     "SeptinInhibition",
     "Snare",
     "Synapse",
     "SynapticCleft",
+    "SynapticEnergy",
     "Transmission",
     "TwoHop",
     "VesicleRelease",
