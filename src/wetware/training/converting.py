@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -152,10 +152,10 @@ def _blame(model: LanguageModel, config: ModelConfig, tokenizer: Tokenizer | Non
     return f"{apart}: {told} cannot be added without changing them; without it: {out}"
 
 
-def _choices(old: ModelConfig, config: ModelConfig) -> dict[str, Config | None]:
+def _choices(old: ModelConfig, config: ModelConfig) -> dict[str, Any]:
     """By path, what may be taken back of what ``old`` has not: None for a part, the usual kind for a slot that is never
     empty."""
-    found: dict[str, Config | None] = {}
+    found: dict[str, Any] = {}
     for field in fields(config):
         value = getattr(config, field.name)
         filled = isinstance(value, Config) and field.name not in mechanisms(config)
