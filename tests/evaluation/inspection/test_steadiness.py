@@ -7,12 +7,12 @@ import wetware
 from wetware.evaluation.inspection import Steadiness
 
 
-@pytest.mark.parametrize("kind", ["bio_nanochat", "gpt", "real_sam"])
+@pytest.mark.parametrize("kind", ["bio_nanochat", "gpt", "gru"])
 def test_models_are_steady(subject, kind):
     measure, given = Steadiness(tokens=40), subject(kind)
     figures = measure.take(given, lambda share: None)
     assert figures["tokens"] == 40 and figures["token_by_token"] < 1e-4 < figures["largest_logit"]
-    assert figures["read_twice_equal"] and figures["changed"] == [] and figures["tensors"] > 10
+    assert figures["read_twice_equal"] and figures["changed"] == [] and figures["tensors"] > 5
     assert [row[-1] for row in measure.table(figures).rows] == ["yes"] * 3
 
 

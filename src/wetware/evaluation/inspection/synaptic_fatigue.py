@@ -16,8 +16,6 @@ from wetware.kernels.vesicle_scan import KINETICS
 from wetware.models import LanguageModel
 from wetware.synapses.vesicle_release import Vesicles
 
-NOTHING = 1e-6  # release beside which no share of release can be told
-
 
 class Text(NamedTuple):
     """tokens: a boundary, then a line, one token ``repeats`` times from ``start`` on, and other text."""
@@ -28,8 +26,11 @@ class Text(NamedTuple):
 
 
 class Tired(NamedTuple):
-    """Of the synapses of one layer on one key, [H, T], NaN before the key is there and where a window hides it. ready: pool
-    that each query leaves. release: what it releases, energy counted, as a share of what a rested synapse would."""
+    """Of the synapses of one layer on one key, [H, T], NaN before the key is there and where a window hides it.
+
+    ready: pool that each query leaves. release: what counts in the score, ``(r E + floor) / (r_rested + floor)``: 1 at rest,
+    less when tired, more where calcium is left over.
+    """
 
     ready: Tensor
     release: Tensor
@@ -67,9 +68,9 @@ def tired(model: LanguageModel, text: Text) -> dict[str, Tired]:
 
 
 def _tired(vesicles: Vesicles, scores: Tensor, state: Tensor, first: Tensor, *, key: int) -> Tired:
-    """Where the score counts the whole logarithm of release, the shift of the score tells release."""
+    """Where the score counts the whole logarithm of release, its shift tells the release that counts."""
     kinetics = vesicles.kinetics().clone()
-    kinetics[KINETICS.index("lam")], kinetics[KINETICS.index("eps")] = 1.0, NOTHING
+    kinetics[KINETICS.index("lam")] = 1.0
     shifted, _ = vesicle_scan(scores, state, kinetics, first, time=0, hidden=torch.nan)
     share = (shifted - scores)[0, :, :, key].exp()
     ready = vesicles.watch(scores, first)["ready"][0, :, :, key]
@@ -79,7 +80,8 @@ def _tired(vesicles: Vesicles, scores: Tensor, state: Tensor, first: Tensor, *, 
 @dataclass(frozen=True, kw_only=True)
 class SynapticFatigue(Measure):
     """Release and ready pool of each head at one key, over a text that says its token again and again: of the model, and of the
-    same config before training. Falling and coming back is built in; what a model made of it in training is to be seen beside.
+    same config before training. A pool that is drawn from falls and fills again, that is built in; how far, and whether release
+    falls with it or calcium outweighs that, is what heads learn by how they ask.
 
     before, repeats, after: tokens of the text, of the repeated one, and of the text again.
     """
@@ -112,15 +114,15 @@ class SynapticFatigue(Measure):
 
     def table(self, figures: dict[str, Any]) -> Table:
         stop = figures["start"] + figures["repeats"] - 1
-        moments = (("first", figures["start"]), ("last repeat", stop), ("end", len(figures["pieces"]) - 1))
+        moments = (("first", figures["start"]), ("last", stop), ("end", len(figures["pieces"]) - 1))
         rows = []
         for index, path in enumerate(figures["layers"]):
             for name in ("trained", "untrained"):
                 layer = figures[name][index]
                 means = [_mean(layer[key], at) for key in ("release", "ready") for _, at in moments]
-                rows.append((f"{path}, {name}", *means))
+                rows.append((f"{path.removesuffix('.synapse.release')}, {name}", *means))
         columns = ("layer", *(f"{what}, {when}" for what in ("release", "ready") for when, _ in moments))
-        note = "Means over heads, at the first of the repeated tokens. Release: of a rested synapse's. A full ready pool is 1."
+        note = "Means over heads, at the first of the repeated tokens. At rest release and ready pool are 1."
         return Table(columns, tuple(rows), note)
 
 

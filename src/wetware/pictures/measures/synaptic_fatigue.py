@@ -11,7 +11,7 @@ HUE = "viridis"
 
 
 def figure(figures: Mapping[str, Mapping[str, Any]]) -> Any:
-    """A row for each layer of each model: release as a share of a rested synapse's, and the ready pool; full lines as trained,
+    """A row for each layer of each model: the release that counts in its score, and the ready pool; full lines as trained,
     dotted ones of the same model before training; a colour a head. Where the token is repeated the ground is shaded."""
     import matplotlib.pyplot as plt
 
@@ -26,7 +26,7 @@ def figure(figures: Mapping[str, Mapping[str, Any]]) -> Any:
             if index == len(found["layers"]) - 1:
                 _text(axis, found["pieces"])
         pair[0].set_ylabel(layer if len(figures) == 1 else f"{name}\n{layer}", fontsize=8)
-    for axis, title in zip(axes[0], ("release / release of a rested synapse", "ready pool"), strict=True):
+    for axis, title in zip(axes[0], ("release that counts, 1 at rest", "ready pool"), strict=True):
         axis.set_title(title, fontsize=9, loc="left")
     axes[0, 0].plot([], [], "-", color="0.3", label="as trained")
     axes[0, 0].plot([], [], ":", color="0.3", label="untrained")
