@@ -37,14 +37,15 @@ class Tired(NamedTuple):
 
 
 def tiring_text(held_out: Packed, tokenizer: Tokenizer, *, before: int, repeats: int, after: int) -> Text:
-    """The start of the first held-out document that is long enough, interrupted by one of its words, said ``repeats`` times: of
-    its tokens of the most letters the first. Raises DataError when there is no such document."""
+    """The start of the first held-out document that is long enough, interrupted by one of its tokens, said ``repeats``
+    times: the one of most letters, among those that begin a word if there are any. Raises DataError when no document is."""
     long = [index for index, length in enumerate(held_out.lengths) if length > before + after]
     if not long:
         raise DataError(f"no held-out document has more than {before + after} tokens")
     start = int(held_out.starts[long[0]]) + 1
     found = held_out.tokens(start, start + before + after).tolist()
-    word = max(found[:before], key=lambda token: sum(map(str.isalpha, _piece(tokenizer, token))))
+    pieces = {token: _piece(tokenizer, token) for token in found[:before]}
+    word = max(pieces, key=lambda token: (pieces[token].startswith(" "), sum(map(str.isalpha, pieces[token]))))
     tokens = (tokenizer.boundary, *found[:before], *[word] * repeats, *found[before:])
     return Text(tokens, 1 + before, repeats)
 
