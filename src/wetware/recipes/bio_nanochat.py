@@ -47,6 +47,15 @@ def bio_nanochat_6m() -> Run:
     return _middle(BioNanochat(**MIDDLE, experts=SynapticExperts(hidden=64)))
 
 
+def bio_nanochat_mini() -> Run:
+    """Bio-nanochat with every mechanism absent, which is a GPT of 0.43 million parameters: where studies begin."""
+    return _run(
+        BioNanochat(width=96, depth=3, attention=SelfAttention(heads=4, window=128), **NOTHING),
+        BPE(vocab_size=1024),
+        Training(batch=4, chunk=128, calibration=None),
+    )
+
+
 # ------------------------------------------------------------------------------------------------- each mechanism alone
 
 

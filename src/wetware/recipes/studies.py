@@ -7,9 +7,14 @@ from typing import Any
 
 from wetware.config import snake
 from wetware.evaluation.study import Change, Study
+from wetware.layers import SynapticExperts
+from wetware.models import BioNanochat
 from wetware.neurons import UniformDecay
+from wetware.plasticity import FastWeights, Hebbian
+from wetware.recipes.bio_nanochat import bio_nanochat_mini
 from wetware.recipes.mini import gpt_mini, gru_mini, lstm_mini, real_sam_mini
 from wetware.recipes.spikewhale import SMALL_TRAITS, spikewhale_1m
+from wetware.recipes.tasks import recall_bio_nanochat
 from wetware.training import Run, Training
 from wetware.traits import BigramBias, TraitConfig
 
@@ -23,6 +28,9 @@ TRAITS_IN_WORDS = (
     "foretells the token after the next too",
     "foretells its own vector four tokens on",
 )
+
+SMALL_EXPERTS = SynapticExperts(hidden=24)
+BARE = FastWeights(input_dependence=None, eligibility=None, latch=None, bdnf=None, dual=None)
 
 
 def _usual_rates() -> Run:
@@ -141,3 +149,80 @@ def spikewhale_traits() -> Study:
 def _with_trait(trait: TraitConfig, about: str) -> Change:
     name = snake(type(trait).__name__)
     return Change(f"with {name}", ((f"model.traits.{name}", trait),), about)
+
+
+def bio_nanochat_mechanisms() -> Study:
+    """What each mechanism of bio-nanochat does to a GPT of its size, with its control. An hour and a half of one core."""
+    release, memory = "model.synapse.release", "model.memory"
+    parts: Any = BioNanochat()
+    every = tuple(
+        (f"model.{path}", getattr(parts, path)) for path in ("synapse", "memory", "experts", "neuromodulators")
+    )
+    return Study(
+        run=bio_nanochat_mini(),
+        plain=None,
+        question="What does each mechanism of bio-nanochat add to a plain transformer, at equal tokens and matched parameters? "
+        "Expected before the first cell: a distance barrier and fast weights help a little; vesicle release does no more "
+        "than a frequency penalty; what else there is does nothing that 400 k tokens could show.",
+        leave_out=(),
+        changes=(
+            Change("vesicle release", ((release, "VesicleRelease"),), "every synapse tires and recovers"),
+            Change("frequency penalty", ((release, "FrequencyPenalty"),), "the least that could do what release does"),
+            Change("static release", ((release, "StaticRelease"),), "a function of the score alone"),
+            Change("distance", (("model.synapse.distance", "DistanceBarrier"),), "a slope a head"),
+            Change("septin", (("model.synapse.septin", "SeptinInhibition"),), "neighbouring keys inhibit each other"),
+            Change("two hops", (("model.synapse.two_hop", "TwoHop"),), "A v + mu A A v"),
+            Change("fast weights", ((memory, FastWeights()),), "delta rule, with all that is in it"),
+            Change(
+                "fast weights, Hebb", ((memory, FastWeights(write=Hebbian())),), "nothing is erased", "fast weights"
+            ),
+            Change("fast weights, bare", ((memory, BARE),), "strength and decay constant", "fast weights"),
+            Change(
+                "fast weights, random consolidation",
+                ((memory, FastWeights()), (f"{memory}.dual.consolidation.direction", "RandomDirection")),
+                "slow weights moved as far, elsewhere",
+                "fast weights",
+            ),
+            Change("linear attention", ((memory, "LinearAttentionMemory"),), "a running sum", "fast weights"),
+            Change("wider MLP", (("model.expansion", 4.25),), "as many parameters as fast weights, in the MLP"),
+            Change("experts", (("model.experts", SMALL_EXPERTS),), "four to eight, that split and merge"),
+            Change(
+                "experts that stay",
+                (("model.experts", replace(SMALL_EXPERTS, lifecycle=None)),),
+                "four, for good",
+                "experts",
+            ),
+            Change("neuromodulators", ((every[3][0], every[3][1]),), "three gains by the course of the loss"),
+            Change("Rule 30", (("model.initialisation", "Rule30"),), "matrices by a cellular automaton"),
+            Change("Rule 116", (("model.initialisation", "Rule116"),), "the same, by one that repeats itself"),
+            Change("reversible", (("model.residual", "ReversibleResidual"),), "two streams, turned"),
+            Change("everything", (*every[:2], ("model.experts", SMALL_EXPERTS), every[3]), "all of it"),
+        ),
+        tokens=400_000,
+        held_out=100_000,
+    )
+
+
+def bio_nanochat_recall() -> Study:
+    """What the memories of bio-nanochat do to trained associative recall, beside a GPT of its size. An hour of one core."""
+    release, memory = "model.synapse.release", "model.memory"
+    return Study(
+        run=recall_bio_nanochat(),
+        plain=None,
+        question="What do release and fast weights do to trained associative recall, at equal tokens and matched parameters? "
+        "Expected before the first cell: fast weights learn recall sooner; release hinders it.",
+        leave_out=(),
+        changes=(
+            Change("vesicle release", ((release, "VesicleRelease"),), "every synapse tires and recovers"),
+            Change("frequency penalty", ((release, "FrequencyPenalty"),), "the least that could do what release does"),
+            Change("two hops", (("model.synapse.two_hop", "TwoHop"),), "A v + mu A A v"),
+            Change("fast weights", ((memory, FastWeights()),), "delta rule, with all that is in it"),
+            Change(
+                "fast weights, Hebb", ((memory, FastWeights(write=Hebbian())),), "nothing is erased", "fast weights"
+            ),
+            Change("fast weights, no latch", ((memory, FastWeights(latch=None)),), "nothing is held", "fast weights"),
+            Change("wider MLP", (("model.expansion", 4.5),), "as many parameters as fast weights, in the MLP"),
+        ),
+        tokens=600_000,
+        margin=0.05,
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wetware.data import AssociativeRecall, Characters, Copying, Needle, Task, VariableBinding
 from wetware.layers import SelfAttention, SpikingBlock, STESpikes
-from wetware.models import GPT, ModelConfig, RealSam
+from wetware.models import GPT, BioNanochat, ModelConfig, RealSam
 from wetware.neurons import LIF, LogSpacedDecay
+from wetware.synapses import Synapse
 from wetware.training import AdamW, AfterMark, Monitoring, Run, Tokens, Training
 
 RECALL = AssociativeRecall(pairs=4, keys=8, values=8)
@@ -22,6 +25,13 @@ def recall_real_sam() -> Run:
 def recall_gpt() -> Run:
     """The plain transformer with as many parameters as recall_real_sam: 2 layers of width 64."""
     return _run(RECALL, _gpt(width=64), "a3b7?B", batch=48, embedding=8e-3)
+
+
+def recall_bio_nanochat() -> Run:
+    """The same transformer as a bio-nanochat with every mechanism absent: put in what is to be looked at."""
+    nothing: Any = {"synapse": Synapse(), "memory": None, "experts": None, "neuromodulators": ()}
+    model = BioNanochat(width=64, depth=2, attention=SelfAttention(heads=4, window=256), **nothing)
+    return _run(RECALL, model, "a3b7?B", batch=48, embedding=8e-3)
 
 
 def binding_real_sam() -> Run:
