@@ -86,7 +86,7 @@ def _set(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="PATH=VALUE",
         dest="settings",
-        help="change any field of the config",
+        help="change any field of the config; model. may be left out of its path where no other part has such a field",
     )
 
 

@@ -66,7 +66,7 @@ def _show(console: Console, arguments: argparse.Namespace, found: Converted, rea
     size, kind = found.model.parameter_count(), type(found.model.config).__name__
     new = sum(math.prod(shape) for shape in found.new.values())
     console.print(
-        f"[bold]{escape(arguments.run)}[/bold] as a {kind}: {count(size)} parameters, {count(new)} numbers of them new"
+        f"[bold]{escape(arguments.run)}[/bold] as a {kind}: {count(size)} parameters, {count(new)} new numbers"
     )
     for part in found.parts:
         console.print(f"  new: {part} ({type(get(found.model.config, part)).__name__})", markup=False)

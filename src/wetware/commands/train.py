@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 
 from wetware.commands.common import count, device, note_speed
 from wetware.commands.progress import reporter
-from wetware.config import ConfigError, snake, with_
+from wetware.config import Config, ConfigError, snake, with_
 from wetware.data import Growing, SavedTokenizer, corpus_from, tokenizer_from
 from wetware.recipes import recipe
 from wetware.training import Minutes, Reporter, Run, SavedWeights, Steps, Tokens, Trainer, checkpoint
@@ -23,24 +22,26 @@ FROM_TOKENIZER = ("model.vocab_size", "model.boundary")
 
 
 def configure(run: Run, settings: list[str]) -> Run:
-    """``run`` with every ``PATH=VALUE`` applied in order."""
+    """``run`` with every ``PATH=VALUE`` applied in order; ``model.`` may be left out where that is clear."""
     for setting in settings:
         path, sign, value = setting.partition("=")
         if not sign or not path:
             raise ConfigError(f"--set {setting!r}: expected PATH=VALUE, as in model.depth=2")
+        path = _whole(run, path)
         if path in FROM_TOKENIZER:
             raise ConfigError(
                 f"--set {path}: it comes from the tokenizer; set tokenizer.vocab_size, or another tokenizer"
             )
-        run = with_(run, _whole(run, path), value)
+        run = with_(run, path, value)
     return run
 
 
 def _whole(run: Run, path: str) -> str:
-    """``path`` from the run on: ``synapse.release`` means that of the model."""
-    first = path.partition(".")[0]
-    named = {field.name for field in dataclasses.fields(run)}
-    return f"model.{path}" if first not in named and first in vars(run.model) else path
+    """``path``, after ``model.`` where its first word is a field of the model and of no other part of the run."""
+    word = path.partition(".")[0]
+    others = [run, *(part for name, part in vars(run).items() if name != "model" and isinstance(part, Config))]
+    alone = word in vars(run.model) and not any(word in vars(part) for part in others)
+    return f"model.{path}" if alone else path
 
 
 def limit(arguments: argparse.Namespace) -> Any:

@@ -31,19 +31,20 @@ def gpt_6m() -> Run:
 
 
 def bio_nanochat() -> Run:
-    """Bio-nanochat with every mechanism, at the size its authors gave it: 12 layers of width 768, 6 heads, window 1024."""
+    """Bio-nanochat with every mechanism, at the size its authors gave it: 12 layers of width 768, 6 heads, window 1024; 140
+    million parameters."""
     tokenizer = BPE(vocab_size=32768)
     training = Training(batch=8, chunk=512, optimizer=AdamW(matrix=6e-4), calibration=None)
     return _run(BioNanochat(**LARGE, experts=SynapticExperts(hidden=192)), tokenizer, training)
 
 
 def bio_nanochat_1m() -> Run:
-    """Bio-nanochat with every mechanism on the skeleton of gpt_1m, for minutes on a laptop: 4 layers of width 128."""
+    """Bio-nanochat with every mechanism on the skeleton of gpt_1m, for minutes on a laptop: 1.2 million parameters."""
     return _small(BioNanochat(**SMALL, experts=SynapticExperts(hidden=32)))
 
 
 def bio_nanochat_6m() -> Run:
-    """Bio-nanochat with every mechanism on the skeleton of gpt_6m, for an hour on a laptop: 6 layers of width 256."""
+    """Bio-nanochat with every mechanism on the skeleton of gpt_6m, for an hour on a laptop: 7.5 million parameters."""
     return _middle(BioNanochat(**MIDDLE, experts=SynapticExperts(hidden=64)))
 
 
@@ -114,8 +115,8 @@ def bio_nanochat_less_repetitive() -> Run:
 
 
 def bio_nanochat_better_memory() -> Run:
-    """For a model that forgets: fast weights are written at full strength and last eight times longer."""
-    return _tuned(("memory.strength", 0.9), ("memory.longest", 4096.0))
+    """For a model that forgets: CaMKII is twice as strong, and fast weights last eight times longer."""
+    return _tuned(("memory.latch.potentiation", 1.2), ("memory.longest", 4096.0))
 
 
 def bio_nanochat_focused() -> Run:
@@ -124,8 +125,8 @@ def bio_nanochat_focused() -> Run:
 
 
 def bio_nanochat_fast_growing() -> Run:
-    """For a model that is too small: experts split younger and more often."""
-    return _tuned(("experts.lifecycle.every", 25), ("experts.lifecycle.min_age", 25))
+    """For a model that is too small: a lower birth bar; experts split younger, and not only the best three in ten."""
+    return _tuned(("experts.lifecycle.min_age", 25), ("experts.lifecycle.quantile", 0.4))
 
 
 def bio_nanochat_lean() -> Run:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from wetware.config import ConfigError, mechanisms, nearest, with_
+from wetware.config import Config, ConfigError, mechanisms, nearest, with_
 from wetware.data import Sotu, Tokenizer
 from wetware.models import MODELS, LanguageModel, ModelConfig
 
@@ -136,16 +136,30 @@ def _blame(model: LanguageModel, config: ModelConfig, tokenizer: Tokenizer | Non
     names = [field.name for field in fields(old) if getattr(config, field.name) != getattr(old, field.name)]
     if names:
         return f"{apart}: model.{names[0]} is not what it was"
-    parts, guilty = list(_new_parts(old, config)), []
-    tokens = probe(config, tokenizer)
-    for path in parts:
+    choices, guilty, tokens = _choices(old, config), [], probe(config, tokenizer)
+    for path in choices:
         alone = config
-        for other in parts:
-            alone = alone if other == path else with_(alone, other, None)
+        for other, without in choices.items():
+            alone = alone if other == path else with_(alone, other, without)
         by, dtype = compared(model, _filled(model, alone, tokenizer, seed), tokens)
         if not by <= SAME[dtype]:
-            guilty.append(f"{path} (by {by:.3g})")
+            guilty.append((path, by))
     if not guilty:
-        return f"{apart}: {', '.join(parts) or 'the model itself'} together change them"
-    out = " ".join(f"--set model.{text.split()[0]}=none" for text in guilty)
-    return f"{apart}: {', '.join(guilty)} cannot be added without changing them; leave out with {out}"
+        return f"{apart}: {', '.join(choices) or 'the model itself'} together change them"
+    told = ", ".join(f"{path} (by {by:.3g})" for path, by in guilty)
+    kinds = {path: "none" if choices[path] is None else type(choices[path]).__name__ for path, _ in guilty}
+    out = " ".join(f"--set model.{path}={kind}" for path, kind in kinds.items())
+    return f"{apart}: {told} cannot be added without changing them; without it: {out}"
+
+
+def _choices(old: ModelConfig, config: ModelConfig) -> dict[str, Any]:
+    """By path, what may be taken back of what ``old`` has not: None for a part, the usual kind for a slot that is never
+    empty."""
+    found: dict[str, Any] = {}
+    for field in fields(config):
+        value = getattr(config, field.name)
+        filled = isinstance(value, Config) and field.name not in mechanisms(config)
+        if field.name not in vars(old) and filled and type(value) is not type(field.default):
+            found[field.name] = field.default
+    parts = _new_parts(old, config)
+    return found | {path: None for path in parts if path.split(".")[0] not in found}

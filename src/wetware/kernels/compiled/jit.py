@@ -56,7 +56,7 @@ def inlined(function: Callable[..., Any]) -> Any:
     return _compiled(function, forceinline=True)
 
 
-def _compiled(function: Callable[..., Any], **options: bool) -> Any:
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     compiled: Any = njit(function, nogil=True, cache=True, error_model="numpy", fastmath={"contract"}, **options)
     # numba takes what it kept for good as long as the function's own file is the same, and does not see that another file,
     # compiled into it, has changed. (Its private field: without it, the cache is as numba has it.)

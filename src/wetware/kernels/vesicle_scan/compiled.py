@@ -66,7 +66,7 @@ def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
 def _blocks(queries: int) -> tuple[int, np.uint64]:
     """How many groups of keys walk together, and the keys of each. Two groups read longer pieces of each row, one leaves room
     in the cache for what backward writes down."""
-    return (2 if 512 <= queries < 4096 else 1), np.uint64(_module("vesicle_scan.compiled_loops").LANES)
+    return (2 if 64 <= queries < 4096 else 1), np.uint64(_module("vesicle_scan.compiled_loops").LANES)
 
 
 def _walk(loop: Any, arrays: tuple, scores: Tensor) -> None:
