@@ -196,7 +196,7 @@ def bio_nanochat_mechanisms() -> Study:
             Change("Rule 30", (("model.initialisation", "Rule30"),), "matrices by a cellular automaton"),
             Change("Rule 116", (("model.initialisation", "Rule116"),), "the same, by one that repeats itself"),
             Change("reversible", (("model.residual", "ReversibleResidual"),), "two streams, turned"),
-            Change("everything", (*every[:2], ("model.experts", SMALL_EXPERTS), every[3]), "all of it"),
+            Change("all of it", (*every[:2], ("model.experts", SMALL_EXPERTS), every[3]), "every mechanism at once"),
         ),
         tokens=400_000,
         held_out=100_000,

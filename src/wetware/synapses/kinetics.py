@@ -52,8 +52,12 @@ class Rates(nn.Module):
         for name, (value, bound) in rates.items():
             self.register_parameter(name, learned([value] * heads, bound))
 
+    def bare(self, name: str) -> Tensor:
+        """A rate as it is stored."""
+        return self.get_parameter(name)
+
     def forward(self) -> dict[str, Tensor]:
-        return {name: bound.forward(getattr(self, name)) for name, bound in self.bounds.items()}
+        return {name: bound.forward(self.bare(name)) for name, bound in self.bounds.items()}
 
 
 class Recovery(Rates):

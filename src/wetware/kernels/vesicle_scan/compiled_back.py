@@ -56,18 +56,15 @@ from wetware.kernels.vesicle_scan.compiled_loops import (
     tabulate,
 )  # fmt: skip
 
-# what is written down of a query: the state, what came back, then the influx, what was held, and the logarithm (before: the
-# score)
+# what is written down of a query: the state, what came back, the logarithm (before: the score), the influx and what was held
 INFLUX, HELD = U(LANES * 9), U(LANES * 10)
 NEXT = U(LANES * 11)
 # rows of a group on the way back: what was written down, then the gradients of the state, of what goes into the ring (before)
 # or came out of it (after), and of the output (before) or the score (after), then those of the kinetics, and of the ring
 GC, GB, GR, GP, GS, GX, GE, GRING, GD = (U(LANES * (11 + row)) for row in range(9))
 SUMS = U(LANES * 20)
-(T_THETA, T_RHO, T_KON, T_KOFF, T_K1, T_K2, T_K3, T_KAPPA, T_ETA, T_PRIMING,
- T_RS, T_CS, T_X0, T_RX, T_CX, T_RE, T_CE, T_LAM, T_EPS) = (
-    U(LANES * (20 + row)) for row in range(19)
-)  # fmt: skip
+T_THETA, T_RHO, T_KON, T_KOFF, T_K1, T_K2, T_K3, T_KAPPA, T_ETA = (U(LANES * (20 + row)) for row in range(9))
+T_PRIMING, T_RS, T_CS, T_X0, T_RX, T_CX, T_RE, T_CE, T_LAM, T_EPS = (U(LANES * (29 + row)) for row in range(10))
 GIVEN = U(LANES * 39)
 TWO = np.float32(2.0)
 

@@ -147,7 +147,7 @@ def tabulate(kinetics):
         row = table[head]
         for index in range(19):
             value = kinetics[index, head]
-            row[index] = value * value if index >= K1 and index <= K3 else value
+            row[index] = value * value if index in (K1, K2, K3) else value
         row[MIXED] = SYT1 * row[K2] + SYT7 * row[K1]
     return table
 
