@@ -134,7 +134,7 @@ _HOMES = {
         "Complexin",
         "DistanceBarrier",
         "Doc2",
-        "Energy",
+        "SynapticEnergy",
         "FrequencyPenalty",
         "SeptinInhibition",
         "Snare",

@@ -2,7 +2,7 @@
 
 from wetware.synapses.distance import DistanceBarrier
 from wetware.synapses.frequency_penalty import FrequencyPenalty
-from wetware.synapses.kinetics import CalciumBuffer, Complexin, Doc2, Energy, Snare
+from wetware.synapses.kinetics import CalciumBuffer, Complexin, Doc2, Snare, SynapticEnergy
 from wetware.synapses.septin import SeptinInhibition
 from wetware.synapses.static_release import StaticRelease
 from wetware.synapses.synapse import Release, Synapse, SynapticCleft, Transmission
@@ -14,7 +14,6 @@ __all__ = [
     "Complexin",
     "DistanceBarrier",
     "Doc2",
-    "Energy",
     "FrequencyPenalty",
     "Release",
     "SeptinInhibition",
@@ -22,6 +21,7 @@ __all__ = [
     "StaticRelease",
     "Synapse",
     "SynapticCleft",
+    "SynapticEnergy",
     "Transmission",
     "TwoHop",
     "VesicleRelease",

@@ -130,8 +130,8 @@ class Snare(Config):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Energy(Config):
-    """Energy, which release spends and which scales what a release counts. Without it there is always enough."""
+class SynapticEnergy(Config):
+    """SynapticEnergy, which release spends and which scales what a release counts. Without it there is always enough."""
 
     recovery: float = number(0.02, 0.0, 1.0, open_ends=True)
     cost: float = number(0.1, 0.0, 1.0, open_ends=True)
@@ -143,7 +143,7 @@ class Energy(Config):
         return Recovery(heads, "e", self.recovery, self.cost)
 
 
-def _check(part: Snare | Energy | Complexin) -> None:
+def _check(part: Snare | SynapticEnergy | Complexin) -> None:
     if part.recovery + part.cost >= 1:
         name = type(part).__name__
         raise ConfigError(f"{name}: recovery = {part.recovery} and cost = {part.cost} must add up to less than 1")

@@ -21,9 +21,9 @@ from wetware.synapses.kinetics import (
     CalciumBuffer,
     Complexin,
     Doc2,
-    Energy,
     Rates,
     Snare,
+    SynapticEnergy,
     learned,
 )
 from wetware.synapses.synapse import Release, Transmission
@@ -80,7 +80,7 @@ class VesicleRelease(Release):
     doc2: Doc2 | None = Doc2()
     complexin: Complexin | None = Complexin()
     snare: Snare | None = Snare()
-    energy: Energy | None = Energy()
+    energy: SynapticEnergy | None = SynapticEnergy()
 
     def build(self, *, heads: int, layer: int) -> Vesicles:
         return Vesicles(self, heads)
