@@ -7,6 +7,7 @@ from wetware.kernels.gated_sum import gated_sum
 from wetware.kernels.graded_scan import graded_scan
 from wetware.kernels.kuramoto_scan import kuramoto_scan
 from wetware.kernels.latch_scan import latch_scan
+from wetware.kernels.lateral_inhibition import lateral_inhibition
 from wetware.kernels.leaky_scan import leaky_scan
 from wetware.kernels.lif_scan import lif_scan
 from wetware.kernels.linear_attention import linear_attention
@@ -28,6 +29,7 @@ __all__ = [
     "graded_scan",
     "kuramoto_scan",
     "latch_scan",
+    "lateral_inhibition",
     "leaky_scan",
     "lif_scan",
     "linear_attention",

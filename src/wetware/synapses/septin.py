@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wetware.config import Config, number
+from wetware.kernels import lateral_inhibition
 from wetware.parameters import NEURON, filled, parameter
 
 
@@ -43,9 +43,5 @@ class Inhibition(nn.Module):
 
     def forward(self, shares: Tensor) -> Tensor:
         """Shares [B, H, Q, K], of any order of keys in time."""
-        # every query has one share somewhere, so the sum below never vanishes: a mean of others is at most 1 / (2 window)
-        width = 2 * self.window + 1
-        near = functional.avg_pool1d(shares.flatten(0, 2)[:, None], width, 1, self.window)[:, 0].view_as(shares)
-        others = (width * near - shares) / (width - 1)
-        inhibited = shares * (1 - torch.tanh(self.strength)[:, None, None] * others)
-        return inhibited / inhibited.sum(-1, keepdim=True)
+        # every query has one share somewhere, so their sum never vanishes: a mean of others is at most 1 / (2 window)
+        return lateral_inhibition(shares, torch.tanh(self.strength), window=self.window)
