@@ -40,8 +40,19 @@ def neighbours(padded, reach, out):
             out[n] = total - padded[n + reach]
             total -= padded[n]
         return
-    out[:] = np.float32(0.0)
-    for distance in range(1, reach + 1):
+    if reach == 0:
+        out[:] = np.float32(0.0)
+        return
+    # the first two distances together, and the first written where the others are added: that saves half of a short window
+    left, right = padded[reach - 1 : reach - 1 + size], padded[reach + 1 :]
+    if reach == 1:
+        for n in range(size):
+            out[n] = left[n] + right[n]
+        return
+    further, beyond = padded[reach - 2 : reach - 2 + size], padded[reach + 2 :]
+    for n in range(size):
+        out[n] = left[n] + right[n] + (further[n] + beyond[n])
+    for distance in range(3, reach + 1):
         left, right = padded[reach - distance : reach - distance + size], padded[reach + distance :]
         for n in range(size):
             out[n] += left[n] + right[n]
@@ -59,8 +70,10 @@ def forward(shares, strength, made, factors, share_of_one, reach, first, last):
         for query in range(queries):
             size = length_of(bits[group, query])
             row, out, scale = shares[group, query, :size], made[group, query], scales[:size]
-            padded[reach : reach + size] = row
-            padded[reach + size :] = np.float32(0.0)
+            inner = padded[reach : reach + size]
+            for n in range(size):
+                inner[n] = row[n]
+            padded[reach + size : 2 * reach + size] = np.float32(0.0)
             neighbours(padded, reach, scale)
             for n in range(size):
                 scale[n] = np.float32(1.0) - pull * scale[n]
@@ -87,9 +100,11 @@ def backward(shares, strength, made, factors, above, to_shares, to_strength, sha
             row, up, out = shares[group, query, :wide], above[group, query], to_shares[group, query]
             factor, near, back, push = factors[group, query], nears[:wide], backs[:wide], pushed[reach : reach + wide]
             mean = dot(up[:size], made[group, query, :size])
-            padded[reach : reach + wide] = row
-            padded[reach + wide :] = np.float32(0.0)
-            pushed[reach + wide :] = np.float32(0.0)
+            inner = padded[reach : reach + wide]
+            for n in range(wide):
+                inner[n] = row[n]
+            padded[reach + wide : 2 * reach + wide] = np.float32(0.0)
+            pushed[reach + wide : 2 * reach + wide] = np.float32(0.0)
             neighbours(padded, reach, near)
             for n in range(wide):
                 error = factor * (up[n] - mean)
