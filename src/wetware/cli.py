@@ -227,13 +227,14 @@ examples:
   wetware inspect runs/whale --picture              the network alone, from the checkpoint alone: no text is read
   wetware inspect runs/whale --text "The people of the United States"     watch it read this
   wetware inspect runs/sam --limit 20000 --json     quicker; pure JSON
+  wetware inspect runs/nano                         a bio-nanochat: do its synapses tire, and does reading change it?
 
 Who fires and how regularly, by layer and by gene program; how gradients pass; the rank of the membranes; energy; the memory
 horizon; and what each part is worth at inference: bits per byte with one thing taken out at a time, without training again.
 The run is never changed. report.md, report.html, results.json and pictures go to --out.
 """
     command = _command(
-        commands, "inspect", "Look into a spiking model: its neurons, wiring, programs and traits.", more
+        commands, "inspect", "Look into a model: its neurons, wiring, programs and traits; or its synapses.", more
     )
     command.add_argument("run", metavar="RUN", help="a run's folder, or a checkpoint in it")
     command.add_argument("--picture", action="store_true", help="only draw the network; needs no text")

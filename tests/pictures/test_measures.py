@@ -26,6 +26,14 @@ FIGURES = {
             {"low": 0.5, "high": 1.0, "tokens": 0, "accuracy": None, "confidence": None},
         ],
     },
+    "synaptic_fatigue": {
+        "start": 1,
+        "repeats": 2,
+        "pieces": ["⊢", " a$", " a", "\n"],
+        "layers": ["blocks.0.synapse.release"],
+        "trained": [{"release": [[None, 1.0, 0.5, 0.7]] * 2, "ready": [[None, 0.9, 0.8, 0.9]] * 2}],
+        "untrained": [{"release": [[None, 1.0, 0.9, 1.0]] * 2, "ready": [[None, 0.9, 0.9, None]] * 2}],
+    },
     "activity": {
         "layers": [
             {"neurons": 4, "rate": 0.2, "median": 0.1, "dead": 0.25, "saturated": 0.0, "histogram": [3, 0, 0, 1]}
@@ -58,9 +66,9 @@ def test_no_picture_no_file(tmp_path):
 
 
 def test_every_picture_is_that_of_a_measure():
-    from wetware.evaluation.inspection import questions
+    from wetware.evaluation.inspection import questions, synaptic_questions
     from wetware.evaluation.measures import measures
 
-    asked = {snake(type(question).__name__) for question in questions(100)}
+    asked = {snake(type(question).__name__) for question in (*questions(100), *synaptic_questions(100))}
     assert {module.name for module in pkgutil.iter_modules(pictures.__path__)} <= set(measures()) | asked
     assert all(issubclass(kind, Config) for kind in measures().values())

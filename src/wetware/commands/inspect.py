@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from wetware import __version__
+from wetware.commands import inspect_synapses
 from wetware.commands.common import count, device, load_with_tokenizer
 from wetware.commands.console import Console
 from wetware.commands.evaluate import bar, corpus_of, run_of, show
@@ -31,7 +32,7 @@ from wetware.evaluation.inspection import (
     read_sentence,
 )
 from wetware.evaluation.suite_report import document
-from wetware.models import LanguageModel
+from wetware.models import BioNanochat, LanguageModel
 from wetware.pictures.architecture import THEMES, architecture
 from wetware.pictures.measures import draw
 from wetware.pictures.sentence import raster, traces
@@ -89,6 +90,8 @@ def _networks(model: LanguageModel, name: str, out: Path) -> list[Path]:
 def _everything(arguments: argparse.Namespace, out: Path) -> int:
     where = device(arguments)
     model, tokenizer = load_with_tokenizer(arguments.run, where)
+    if isinstance(model.config, BioNanochat):
+        return inspect_synapses.run(arguments, model, tokenizer, out)
     layers = _neurons(model)
     corpus = corpus_from(arguments.data) if arguments.data else corpus_of(arguments.run)
     _, train, held_out = prepare(corpus, tokenizer)

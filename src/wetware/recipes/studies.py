@@ -184,7 +184,7 @@ def bio_nanochat_mechanisms() -> Study:
                 "fast weights",
             ),
             Change("linear attention", ((memory, "LinearAttentionMemory"),), "a running sum", "fast weights"),
-            Change("wider MLP", (("model.expansion", 4.25),), "as many parameters as fast weights, in the MLP"),
+            Change("wider MLP", (("model.expansion", 4.17),), "as many parameters as fast weights, in the MLP"),
             Change("experts", (("model.experts", SMALL_EXPERTS),), "four to eight, that split and merge"),
             Change(
                 "experts that stay",
@@ -221,7 +221,7 @@ def bio_nanochat_recall() -> Study:
                 "fast weights, Hebb", ((memory, FastWeights(write=Hebbian())),), "nothing is erased", "fast weights"
             ),
             Change("fast weights, no latch", ((memory, FastWeights(latch=None)),), "nothing is held", "fast weights"),
-            Change("wider MLP", (("model.expansion", 4.5),), "as many parameters as fast weights, in the MLP"),
+            Change("wider MLP", (("model.expansion", 4.2),), "as many parameters as fast weights, in the MLP"),
         ),
         tokens=600_000,
         margin=0.05,

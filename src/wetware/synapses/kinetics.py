@@ -131,7 +131,7 @@ class Snare(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class SynapticEnergy(Config):
-    """SynapticEnergy, which release spends and which scales what a release counts. Without it there is always enough."""
+    """Energy, which release spends and which scales what a release counts. Without it there is always enough."""
 
     recovery: float = number(0.02, 0.0, 1.0, open_ends=True)
     cost: float = number(0.1, 0.0, 1.0, open_ends=True)

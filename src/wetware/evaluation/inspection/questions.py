@@ -7,6 +7,8 @@ from wetware.evaluation.inspection.gradient_flow import GradientFlow
 from wetware.evaluation.inspection.lesioned import Lesioned
 from wetware.evaluation.inspection.program_rates import ProgramRates
 from wetware.evaluation.inspection.spike_intervals import SpikeIntervals
+from wetware.evaluation.inspection.steadiness import Steadiness
+from wetware.evaluation.inspection.synaptic_fatigue import SynapticFatigue
 from wetware.evaluation.inspection.wiring import Wiring
 from wetware.evaluation.measure import Measure
 from wetware.evaluation.measures.activity import Activity
@@ -29,3 +31,8 @@ def questions(limit: int) -> tuple[Measure, ...]:
         MemoryHorizon(),
         Lesioned(limit=max(1, limit // 5)),
     )
+
+
+def synaptic_questions(limit: int) -> tuple[Measure, ...]:
+    """The questions to a model of living synapses."""
+    return SynapticFatigue(), Steadiness(tokens=max(2, min(limit, 256)))
