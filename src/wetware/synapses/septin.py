@@ -43,5 +43,5 @@ class Inhibition(nn.Module):
 
     def forward(self, shares: Tensor) -> Tensor:
         """Shares [B, H, Q, K], of any order of keys in time."""
-        # every query has shares that sum to 1, so what is left of them never sums to 0
+        # every query has one share somewhere, so their sum never vanishes: a mean of others is at most 1 / (2 window)
         return lateral_inhibition(shares, torch.tanh(self.strength), window=self.window)

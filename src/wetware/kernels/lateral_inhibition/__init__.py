@@ -1,4 +1,4 @@
-"""``lateral_inhibition``: shares that are lowered by their neighbours'."""
+"""``lateral_inhibition``: shares of attention that inhibit their neighbours."""
 
 from wetware.kernels.lateral_inhibition import compiled
 from wetware.kernels.lateral_inhibition.cases import cases

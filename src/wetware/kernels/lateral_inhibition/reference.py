@@ -1,4 +1,4 @@
-"""The formula of ``lateral_inhibition`` in plain PyTorch."""
+"""The formula of ``lateral_inhibition``."""
 
 from __future__ import annotations
 
@@ -7,21 +7,16 @@ from torch.nn import functional
 
 
 def reference(shares: Tensor, strength: Tensor, *, window: int) -> Tensor:
-    """For each query the shares a of its keys, lowered by those of their neighbours::
+    """Neighbouring shares inhibit each other; the sum over j is 1 again afterwards::
 
-        b_j = a_j (1 - s / (2 window) sum of a_i over 0 < |i - j| <= window),    out_j = b_j / sum of b
+        u_j = a_j (1 - s (sum of a_i over 0 < |i - j| <= window) / (2 window)),        u_j / sum_j u_j
 
-    Beyond the ends shares are 0. Where the shares of a row sum to 1 and ``|s| < 1`` the sum of b is not 0.
-
-    Args:
-        shares: a, [B, H, Q, K]. strength: s, [H].
-
-    Returns:
-        [B, H, Q, K].
+    shares: a, [B, H, Q, K], 0 or more, of each row a sum above 0. Beyond the ends they count as 0.
+    strength: s of each head, [H], from -1 to 1; below 0 neighbours help each other.
+    window: keys on each side, 1 or more.
     """
-    padded = functional.pad(shares, (window, window))
-    keys = shares.shape[-1]
-    places = [offset for offset in range(2 * window + 1) if offset != window]
-    others = sum(padded[..., offset : offset + keys] for offset in places) / (2 * window)
-    lowered = shares * (1 - strength[:, None, None] * others)
-    return lowered / lowered.sum(-1, keepdim=True)
+    width = 2 * window + 1
+    near = functional.avg_pool1d(shares.flatten(0, 2)[:, None], width, 1, window)[:, 0].view_as(shares)
+    others = (width * near - shares) / (width - 1)
+    inhibited = shares * (1 - strength[:, None, None] * others)
+    return inhibited / inhibited.sum(-1, keepdim=True)
