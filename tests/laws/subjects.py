@@ -63,9 +63,14 @@ def alternatives(config: Config) -> Iterator[tuple[str, Config]]:
 
 
 def additions(config: ModelConfig) -> Iterator[tuple[str, ModelConfig]]:
-    """``(path, larger config)`` for every part that a list of parts in ``config`` could hold and does not, added by its
-    defaults."""
+    """``(path, larger config)`` for every part that a list of parts or an empty slot in ``config`` could hold and does not,
+    added by its defaults."""
     for path, annotation, value in walk_config(config):
+        if value is None:
+            for base in filter(is_config_type, options(annotation)):
+                yield from (
+                    (path, with_(config, path, kind())) for kind in registered(base).values() if not _needs(kind)
+                )
         bases = [get_args(option)[0] for option in options(annotation) if get_origin(option) is tuple]
         for base in filter(is_config_type, bases):
             for kind in registered(base).values():

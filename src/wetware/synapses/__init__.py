@@ -3,6 +3,7 @@
 from wetware.synapses.distance import DistanceBarrier
 from wetware.synapses.frequency_penalty import FrequencyPenalty
 from wetware.synapses.kinetics import CalciumBuffer, Complexin, Doc2, Snare, SynapticEnergy
+from wetware.synapses.sampling import GumbelSample, NormalSample, Sampler, StraightThrough
 from wetware.synapses.septin import SeptinInhibition
 from wetware.synapses.static_release import StaticRelease
 from wetware.synapses.synapse import Release, Synapse, SynapticCleft, Transmission
@@ -15,10 +16,14 @@ __all__ = [
     "DistanceBarrier",
     "Doc2",
     "FrequencyPenalty",
+    "GumbelSample",
+    "NormalSample",
     "Release",
+    "Sampler",
     "SeptinInhibition",
     "Snare",
     "StaticRelease",
+    "StraightThrough",
     "Synapse",
     "SynapticCleft",
     "SynapticEnergy",

@@ -26,6 +26,7 @@ from wetware.synapses.kinetics import (
     SynapticEnergy,
     learned,
 )
+from wetware.synapses.sampling import Draws, Sampler, places
 from wetware.synapses.synapse import Release, Transmission
 
 # What the rates are where their mechanism is absent: it does nothing then
@@ -58,7 +59,7 @@ class VesicleRelease(Release):
     are half open. gain: of synchronous release. priming: share of the reserve that becomes ready, per token. slowdown: heads
     are spaced evenly in the logarithm, the last primes this many times more slowly and releases by its square root less. delay:
     tokens until a vesicle is back. strength: lambda at the start; at 0 nothing is changed before training. All but the delay
-    are learned, for each head.
+    are learned, for each head. sampler: release is drawn, not its mean; slow.
 
     What it is: an analogy, and inside a sequence a learned penalty on keys that were attended to. Its controls:
     :class:`FrequencyPenalty`, :class:`StaticRelease`. After Tsodyks and Markram, 1997; the form is ours.
@@ -81,17 +82,19 @@ class VesicleRelease(Release):
     complexin: Complexin | None = Complexin()
     snare: Snare | None = Snare()
     energy: SynapticEnergy | None = SynapticEnergy()
+    sampler: Sampler | None = None
 
     def build(self, *, heads: int, layer: int) -> Vesicles:
-        return Vesicles(self, heads)
+        return Vesicles(self, heads, layer)
 
 
 class Vesicles(Transmission):
-    """See :class:`VesicleRelease`."""
+    """See :class:`VesicleRelease`. With a sampler the state has one more row, the last: the position of each key in its
+    document."""
 
-    def __init__(self, config: VesicleRelease, heads: int) -> None:
+    def __init__(self, config: VesicleRelease, heads: int, layer: int) -> None:
         super().__init__()
-        self.config, self.heads = config, heads
+        self.config, self.heads, self.layer = config, heads, layer
         slower = [config.slowdown ** (-head / max(heads - 1, 1)) for head in range(heads)]
         self.rates = Rates(
             heads,
@@ -118,10 +121,26 @@ class Vesicles(Transmission):
         return torch.stack([found[n] if n in found else torch.full_like(like, ABSENT[n]) for n in KINETICS])
 
     def init_state(self, batch: int) -> Tensor:
-        return self.k.new_zeros(batch, self.heads, RING + self.config.delay, 0)
+        rows = RING + self.config.delay + (self.config.sampler is not None)
+        return self.k.new_zeros(batch, self.heads, rows, 0)
 
     def forward(self, scores: Tensor, state: Tensor, first: Tensor, time: int, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        return vesicle_scan(scores, state, self.kinetics(), first, time=time, hidden=-torch.inf)
+        if self.config.sampler is None:
+            return vesicle_scan(scores, state, self.kinetics(), first, time=time, hidden=-torch.inf)
+        return self.draw(self.config.sampler, scores, state, first, time, tokens)
+
+    def draw(
+        self, sampler: Sampler, scores: Tensor, state: Tensor, first: Tensor, time: int, tokens: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """``forward`` where release is drawn."""
+        batch, heads, _, keys = scores.shape
+        state, known = state[:, :, :-1], state[:, 0, -1].long()
+        before = known[:, -1] if known.shape[1] else known.new_full((batch,), -1)
+        place = places(first, before, keys)
+        sample = Draws(sampler, self.layer, heads, place, tokens, keys)
+        out, left = vesicle_scan(scores, state, self.kinetics(), first, time=time, hidden=-torch.inf, sample=sample)
+        row = torch.cat([known, place], 1)[:, None, None].expand(-1, heads, 1, -1)
+        return out, torch.cat([left, row.to(left.dtype)], 2)
 
     @torch.no_grad()
     def watch(self, scores: Tensor, first: Tensor) -> dict[str, Tensor]:
@@ -140,7 +159,8 @@ class Vesicles(Transmission):
 
 
 def vesicles(state: Tensor) -> Tensor:
-    """All vesicles of each key, ready, in reserve and on their way back: always ``1 + RESERVE``. state: [B, H, F, K]."""
+    """All vesicles of each key, ready, in reserve and on their way back: always ``1 + RESERVE``. state: that of the op,
+    [B, H, 7 + delay, K], without the row that a sampler adds."""
     return state[:, :, R] + state[:, :, P] + state[:, :, RING:].sum(2)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,20 @@ FEW = 1 << 15  # pairs of a query and a key, below which another thread takes lo
 
 
 def refuses(
-    scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, time: int, hidden: float = 0.0
+    scores: Tensor,
+    state: Tensor,
+    kinetics: Tensor,
+    first: Tensor,
+    *,
+    time: int,
+    hidden: float = 0.0,
+    sample: Callable | None = None,
 ) -> str | None:
     """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
     if reason := why_not():
         return reason
+    if sample is not None:
+        return "release is drawn by a function of Python, which the loops cannot call"
     for name, tensor in (("scores", scores), ("state", state), ("kinetics", kinetics), ("first", first)):
         if not tensor.is_cpu:
             return f"needs tensors on the CPU, got {name} on {tensor.device.type}"
@@ -45,7 +55,14 @@ def refuses(
 
 
 def run(
-    scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, time: int, hidden: float = 0.0
+    scores: Tensor,
+    state: Tensor,
+    kinetics: Tensor,
+    first: Tensor,
+    *,
+    time: int,
+    hidden: float = 0.0,
+    sample: Callable | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Same signature and meaning as the reference."""
     if torch.is_grad_enabled() and (scores.requires_grad or state.requires_grad or kinetics.requires_grad):

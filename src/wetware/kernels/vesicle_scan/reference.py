@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -42,7 +44,14 @@ def rest(kinetics: Tensor, batch: int, keys: int, delay: int) -> Tensor:
 
 
 def reference(
-    scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, *, time: int, hidden: float = 0.0
+    scores: Tensor,
+    state: Tensor,
+    kinetics: Tensor,
+    first: Tensor,
+    *,
+    time: int,
+    hidden: float = 0.0,
+    sample: Callable[[Tensor, Tensor, int], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Vesicle release at each synapse of attention, a synapse being a (head, key) that queries ask one after the other.
 
@@ -72,6 +81,7 @@ def reference(
         first: [B, Q] integers that do not fall along Q, the oldest key each query sees.
         time: position of the first query in its sequence, which places the ring.
         hidden: minus infinity makes of ``out`` what a softmax wants.
+        sample: gives r, in [0, R], of (1 - exp(...), R, i), both [B, H, K], in place of their product.
 
     Returns:
         out [B, H, Q, K] and the state [B, H, 7 + delay, K].
@@ -93,7 +103,8 @@ def reference(
         c1 = residual + g
         flux = (kon * c1 * (1 - b) - koff * b) / (1 + kon * c1 + koff)
         hazard = (1 - x) * kappa * _sensors(c1, k1, k2) + eta * residual.square() / (residual.square() + k3.square())
-        released = r * -torch.expm1(-s * hazard)
+        share = -torch.expm1(-s * hazard)
+        released = r * share if sample is None else sample(share, r, i)
         rested = -torch.expm1(-(1 - x0) * kappa * _sensors(g, k1, k2))
         out = d + lam * torch.log((released * e + eps) / (rested + eps))
         rows.append(torch.where(asked, out, hidden))
