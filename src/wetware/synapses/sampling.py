@@ -24,7 +24,7 @@ class Sampler(Config):
     of the query): the same text has the same noise in training and generation, in any chunks, beside any other sequences.
 
     No kernel draws; the reference loop serves, one query after the other, and autograd keeps all of it. Of 8 sequences, 4 heads
-    and 256 tokens, one thread, in times of the numba backend without draws: 22 (normal) to 30 forward, 24 to 36 with backward.
+    and 256 tokens, one thread, in times of the numba backend without draws: 20 to 50 forward and 25 to 50 with backward, Gumbel the slowest.
     With a strength other than 0 a rested synapse adds noise, not nothing.
     """
 
