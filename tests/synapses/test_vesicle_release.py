@@ -1,5 +1,8 @@
 """Vesicle release: neutral at rest, tires and recovers, loses no vesicle. The op has tests of its own."""
 
+import math
+
+import pytest
 import torch
 
 from wetware.parameters import initialize
@@ -75,5 +78,22 @@ def test_watching_shows_what_the_op_does():
     seen = part.watch(scores, first)
     looked = out > -torch.inf
     torch.testing.assert_close((scores + seen["shift"])[looked], out[looked], atol=1e-5, rtol=0)
-    assert seen["shift"][~looked].isnan().all()
-    torch.testing.assert_close(seen["ready"][:, :, -1], state[:, :, R], atol=1e-5, rtol=0)
+    for name, each in seen.items():
+        assert torch.equal(each.isfinite(), looked), name
+    asked = looked[:, :, -1]
+    torch.testing.assert_close(seen["ready"][:, :, -1][asked], state[:, :, R][asked], atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_watching_tells_release_before_it_counts():
+    """Lambda scales the shift and nothing else; the release is that of the formula."""
+    scores, first = torch.full((1, 1, 6, 6), 4.0), torch.zeros(1, 6, dtype=torch.long)
+    mine, other = (built(strength=strength).watch(scores, first) for strength in (0.0, 0.5))
+    for name in mine.keys() - {"shift"}:
+        torch.testing.assert_close(mine[name], other[name], equal_nan=True)
+    assert (mine["shift"][0, 0, :, 0] == 0).all()
+    torch.testing.assert_close(other["shift"], 0.5 * other["release"].log(), equal_nan=True)
+    influx = 1 / (1 + math.exp(-0.5))
+    sensors = 0.7 * influx**2 / (influx**2 + 0.64) + 0.3 * influx**2 / (influx**2 + 0.16)
+    assert float(mine["released"][0, 0, 0, 0]) == pytest.approx(1 - math.exp(-0.8 * sensors), abs=1e-5)
+    assert (mine["release"][0, 0, 2:, 0] < mine["release"][0, 0, 1:-1, 0]).all()

@@ -7,11 +7,14 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from wetware.config import number
 from wetware.kernels.attention.reference import visible
 from wetware.synapses.kinetics import FREE, POSITIVE, SHARE, Rates
 from wetware.synapses.synapse import Release, Transmission
+
+BLOCK = 32  # queries whose traces are one product
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +60,35 @@ class Penalty(Transmission):
         queries, keys = scores.shape[2:]
         seen = visible(first, keys)[:, None]
         influx = torch.sigmoid(scores - rates["theta"]).masked_fill(~seen, 0.0)
-        carried = torch.cat([state[:, :, 0], state.new_zeros(*state.shape[:2], queries)], -1)[:, :, None]
-        place = torch.arange(queries, device=scores.device)
-        ago = place[:, None] - place  # an influx that came n queries ago has decayed n times
-        weights = torch.where(ago > 0, rates["decay"] ** ago.clamp_min(1), 0.0)  # [H, Q, Q]
-        trace = weights @ influx + rates["decay"] ** place[:, None] * carried  # before each query
+        carried = torch.cat([state[:, :, 0], state.new_zeros(*state.shape[:2], queries)], -1)
+        trace = decayed(influx, rates["decay"], carried)
         left = rates["decay"] * (trace[:, :, -1:] + influx[:, :, -1:])
         left = left.masked_fill(~seen[:, :, -1:], 0.0)  # nobody will ask these keys again
         scores = scores - rates["lam"] * torch.log1p(rates["gain"] * trace)
         return scores.masked_fill(~seen, -torch.inf), left
+
+
+def decayed(influx: Tensor, decay: Tensor, carried: Tensor) -> Tensor:
+    """``n_t = decay (n_{t-1} + influx_{t-1})`` before each query, [B, H, Q, K]; ``carried`` [B, H, K] before the first. decay:
+    [H, 1, 1].
+
+    In blocks of queries: a product of triangular matrices within each, then one over what the blocks leave.
+    """
+    batch, heads, queries, keys = influx.shape
+    size = min(queries, BLOCK)
+    count = -(-queries // size)
+    blocks = functional.pad(influx, (0, 0, 0, count * size - queries)).view(batch, heads, count, size, keys)
+    within = _powers(decay, size + 1, size)[:, None] @ blocks  # its last row is what the block leaves
+    # what comes into the first block, and what each leaves, as seen at the start of each
+    left = torch.cat([carried[:, :, None], within[:, :, :-1, -1]], 2)
+    starts = _powers(decay**size, count, count, past=0) @ left
+    number = torch.arange(size, device=influx.device)[:, None]
+    trace = within[..., :-1, :] + (decay**number)[:, None] * starts[..., None, :]
+    return trace.view(batch, heads, count * size, keys)[:, :, :queries]
+
+
+def _powers(decay: Tensor, rows: int, columns: int, past: int = 1) -> Tensor:
+    """``decay^(i - j)`` where i - j is ``past`` or more, else 0, [H, rows, columns]."""
+    place = torch.arange(max(rows, columns), device=decay.device)
+    ago = place[:rows, None] - place[:columns]
+    return torch.where(ago >= past, decay ** ago.clamp_min(past), 0.0)

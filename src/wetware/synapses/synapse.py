@@ -107,10 +107,11 @@ class SynapticCleft(nn.Module):
         if self.release:
             scores, release = self.release(scores, state.release, first, time, tokens)
             release = release[..., dropped:].clone() if dropped else release
+        # in place: what made these scores keeps none of them for backward, and no other tensor here is as large
         if self.distance:
-            scores = scores + self.distance(*scores.shape[2:])
+            scores = scores.add_(self.distance(*scores.shape[2:]))
         if not self.release:
-            scores = scores.masked_fill(~visible(first, scores.shape[-1])[:, None], -torch.inf)
+            scores = scores.masked_fill_(~visible(first, scores.shape[-1])[:, None], -torch.inf)
         shares = scores.softmax(-1)
         if self.septin:
             shares = self.septin(shares)

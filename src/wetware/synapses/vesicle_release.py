@@ -29,6 +29,7 @@ from wetware.synapses.kinetics import (
 from wetware.synapses.sampling import Draws, Sampler, places
 from wetware.synapses.synapse import Release, Transmission
 
+LAMBDA = KINETICS.index("lam")
 # What the rates are where their mechanism is absent: it does nothing then
 ABSENT = {
     "kon": 0.0,
@@ -144,17 +145,26 @@ class Vesicles(Transmission):
 
     @torch.no_grad()
     def watch(self, scores: Tensor, first: Tensor) -> dict[str, Tensor]:
-        """What happens at each (query, key) of a whole text, scores [B, H, T, T]: ``ready`` and ``reserve`` pool, ``calcium``,
-        ``energy`` as each query leaves them, and the ``shift`` of the score. [B, H, T, T], NaN where a query does not look."""
+        """What happens at each (query, key) of a whole text, [B, H, T, T] as its scores are; NaN where a query does not look.
+
+        ``release``: as it counts in the score, ``(r E + floor) / (r_rested + floor)``, whatever lambda is: 1 at rest, less when
+        tired, more where calcium is left over. ``released``: r, of a full pool. ``ready`` and ``reserve`` pool, ``calcium``,
+        ``energy``: as each query leaves them. ``shift``: of the score. Nothing is drawn: a sampler's mean is shown."""
         batch, _, steps, _ = scores.shape
-        state, kinetics = rest(self.kinetics(), batch, 0, self.config.delay), self.kinetics()
-        rows: dict[str, list[Tensor]] = {name: [] for name in ("ready", "reserve", "calcium", "energy", "shift")}
+        learned = self.kinetics()
+        kinetics, strength = learned.clone(), learned[LAMBDA, :, None]
+        kinetics[LAMBDA] = 1.0  # what happens to vesicles does not hang on it
+        state = rest(kinetics, batch, 0, self.config.delay)
+        names = ("release", "released", "ready", "reserve", "calcium", "energy", "shift")
+        rows: dict[str, list[Tensor]] = {name: [] for name in names}
         for t in range(steps):
             asked = scores[:, :, t : t + 1, : t + 1]
             out, state = vesicle_scan(asked, state, kinetics, first[:, t : t + 1], time=t, hidden=torch.nan)
-            values = (state[:, :, R], state[:, :, P], state[:, :, C], state[:, :, E], (out - asked)[:, :, 0])
-            for row, value in zip(rows.values(), values, strict=True):
-                row.append(torch.nn.functional.pad(value, (0, steps - t - 1), value=torch.nan))
+            counted = (out - asked)[:, :, 0]
+            left = (state[:, :, row] for row in (RING + t % self.config.delay, R, P, C, E))
+            for row, value in zip(rows.values(), (counted.exp(), *left, strength * counted), strict=True):
+                shown = value.masked_fill(counted.isnan(), torch.nan)
+                row.append(torch.nn.functional.pad(shown, (0, steps - t - 1), value=torch.nan))
         return {name: torch.stack(row, 2) for name, row in rows.items()}
 
 

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 import wetware
+from wetware.config import with_
 from wetware.data import DataError
 from wetware.evaluation.inspection import SynapticFatigue, tired, tiring_text
 from wetware.layers import SelfAttention
 from wetware.models import BioNanochat
-from wetware.synapses import Synapse, VesicleRelease
+from wetware.synapses import NormalSample, Synapse, VesicleRelease
 
 SHORT = {"before": 6, "repeats": 20, "after": 30}
 PLAIN = {"memory": None, "experts": None, "neuromodulators": ()}
@@ -60,6 +61,15 @@ def test_it_is_what_shifts_the_score(nano):
     shift = seen[0][0, :, text.start :, text.start]
     assert torch.allclose(shift, 0.7 * told[:, text.start :].log(), atol=1e-4)
     assert shift.abs().max() > 0.1
+
+
+def test_a_sampler_draws_but_what_is_told_is_the_mean(subject, nano):
+    config = nano.model.config
+    drawing = with_(config, "synapse.release.sampler", NormalSample())
+    text, models = tiring_text(nano.held_out, nano.tokenizer, **SHORT), (config.build(seed=3), drawing.build(seed=3))
+    mine, other = (tired(model, text)["blocks.0.synapse.release"] for model in models)
+    assert torch.allclose(mine.release, other.release, atol=1e-5, equal_nan=True)
+    assert torch.allclose(mine.ready, other.ready, atol=1e-5, equal_nan=True)
 
 
 def test_out_of_the_window_nothing_is_told(subject):

@@ -11,8 +11,6 @@ from torch import Tensor
 from wetware.config import number
 from wetware.data import DataError, Packed, Tokenizer
 from wetware.evaluation.measure import Measure, Progress, Subject, Table
-from wetware.kernels import vesicle_scan
-from wetware.kernels.vesicle_scan import KINETICS
 from wetware.models import LanguageModel
 from wetware.synapses.vesicle_release import Vesicles
 
@@ -66,20 +64,12 @@ def tired(model: LanguageModel, text: Text) -> dict[str, Tired]:
     finally:
         for handle in hooks:
             handle.remove()
-    return {path: _tired(module, *given[path][:3], key=text.start) for path, module in found.items()}
+    return {path: _tired(module, given[path][0], given[path][2], key=text.start) for path, module in found.items()}
 
 
-def _tired(vesicles: Vesicles, scores: Tensor, state: Tensor, first: Tensor, *, key: int) -> Tired:
-    """Where the score counts the whole logarithm of release, its shift tells the release that counts."""
-    kinetics = vesicles.kinetics().clone()
-    kinetics[KINETICS.index("lam")] = 1.0
-    shifted, _ = vesicle_scan(scores, state, kinetics, first, time=0, hidden=torch.nan)
-    share = (shifted - scores)[0, :, :, key].exp()
-    watched = vesicles.watch(scores, first)
-    ready, calcium = (
-        watched[name][0, :, :, key].masked_fill(share.isnan(), torch.nan) for name in ("ready", "calcium")
-    )
-    return Tired(ready.cpu(), share.cpu(), calcium.cpu())
+def _tired(vesicles: Vesicles, scores: Tensor, first: Tensor, *, key: int) -> Tired:
+    seen = vesicles.watch(scores, first)
+    return Tired(*(seen[name][0, :, :, key].cpu() for name in Tired._fields))
 
 
 @dataclass(frozen=True, kw_only=True)
