@@ -9,6 +9,7 @@ It runs in the environment of the Python that starts it: tools/bootstrap.py make
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -19,8 +20,10 @@ CHECKS = {
     "lint": ["ruff", "check", "."],
     "format": ["ruff", "format", "--check", "."],
     "types": ["ty", "check"],
-    "tests": ["pytest"],
+    # one process a core, each with one thread: two that share their threads wait for each other
+    "tests": ["pytest", "-n", "auto", "--dist", "worksteal"],
 }
+ALONE = {"tests": {"OMP_NUM_THREADS": "1"}}
 
 
 def run_check(name: str, extra: list[str]) -> tuple[bool, str]:
@@ -28,7 +31,7 @@ def run_check(name: str, extra: list[str]) -> tuple[bool, str]:
     command = [*CHECKS[name], *extra]
     print(f"== {name}: {' '.join(command)}", flush=True)
     start = time.monotonic()
-    code = subprocess.call([sys.executable, "-m", *command], cwd=ROOT)
+    code = subprocess.call([sys.executable, "-m", *command], cwd=ROOT, env=os.environ | ALONE.get(name, {}))
     verdict = "ok" if code == 0 else f"FAILED (exit {code})"
     return code == 0, f"{name} {verdict} {time.monotonic() - start:.1f} s"
 

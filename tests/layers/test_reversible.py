@@ -140,7 +140,7 @@ def test_undone_exactly_and_in_float32_over_twelve_blocks():
         blocks, state = list(model.blocks), model.init_state(2)
         with torch.no_grad():
             model.residual.gauge.angle.normal_(generator=torch.Generator().manual_seed(0))
-            span, _ = model._span(torch.randint(1, 67, (2, 40)), state)
+            span, _ = model._span(torch.randint(1, 67, (2, 40)), state, wetware.Signals())
             x = torch.randn(2, 40, 64, generator=torch.Generator().manual_seed(1), dtype=dtype)
             pair, _ = model.residual.plainly(blocks, x, state.layers, span)
             back = model.residual.undo(blocks, pair, state.layers, span)
@@ -172,9 +172,17 @@ def test_a_turn_keeps_the_norm_and_is_turned_back():
     torch.testing.assert_close(gauge(turned, 0, -1), pair)
 
 
+def without_all(config):
+    while paths := wetware.mechanisms(config):
+        config = wetware.ablate(config, paths[0])
+    return config
+
+
 def saved_bytes(residual, depth=6):
     """Bytes of activations that are alive for the way back after a forward, weights and the state given on left out."""
-    config = replace(wetware.tiny("bio_nanochat"), depth=depth, **({"residual": residual} if residual else {}))
+    config = replace(
+        without_all(wetware.tiny("bio_nanochat")), depth=depth, **({"residual": residual} if residual else {})
+    )
     model, alive = config.build(), weakref.WeakSet()
 
     class Held:

@@ -33,7 +33,7 @@ def test_evaluation_changes_no_bit_and_makes_no_evidence():
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with torch.no_grad():
         assert not model(TEXT).evidence
-    assert model(TEXT).evidence.keys() == {PATH, "blocks.1.memory"} == model.rules().keys()
+    assert model(TEXT).evidence.keys() == model.rules().keys() >= {PATH, "blocks.1.memory"}
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
 
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,10 +29,27 @@ def _logit(share: float) -> float:
     return math.log(share / (1 - share))
 
 
-FREE = Bound(lambda raw: raw, lambda value: value)
+def _same(value: Any) -> Any:
+    return value
+
+
+def _quarter(raw: Tensor) -> Tensor:
+    return 0.25 * torch.sigmoid(raw)
+
+
+def _of_quarter(value: float) -> float:
+    return _logit(4 * value)
+
+
+def _of_softplus(value: float) -> float:
+    return value + math.log(-math.expm1(-max(value, 1e-6)))
+
+
+# functions with a name, so that a model can be pickled
+FREE = Bound(_same, _same)
 SHARE = Bound(torch.sigmoid, _logit)  # in (0, 1)
-QUARTER = Bound(lambda raw: 0.25 * torch.sigmoid(raw), lambda value: _logit(4 * value))  # in (0, 1/4)
-POSITIVE = Bound(functional.softplus, lambda value: value + math.log(-math.expm1(-max(value, 1e-6))))
+QUARTER = Bound(_quarter, _of_quarter)  # in (0, 1/4)
+POSITIVE = Bound(functional.softplus, _of_softplus)
 
 
 def learned(values: list[float], bound: Bound) -> nn.Parameter:

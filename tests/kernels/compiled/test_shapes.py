@@ -19,7 +19,7 @@ def in_float32(value):
 def shortened(value):
     """Every way to take the last element of one dimension, or a whole dimension, from one of the tensors in ``value``."""
     if isinstance(value, torch.Tensor):
-        for dimension in range(value.ndim):
+        for dimension in (place for place in range(value.ndim) if value.shape[place]):
             yield value.narrow(dimension, 0, value.shape[dimension] - 1)
             yield value.select(dimension, 0)
             yield value.narrow(dimension, 0, 1)

@@ -16,6 +16,8 @@ The backward is written out: with autograd's, both ways took half again as long 
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -110,6 +112,17 @@ def _decays(shape: _Shape, decay: Tensor, erase: Tensor, keep: Tensor | None) ->
     return _Decays(before.exp(), erase * decay.exp(), last.exp_(), whole.exp()[..., None], ratio.exp_())
 
 
+def _in_own_types(backward: Callable[..., Any]) -> Callable[..., Any]:
+    """Without autocast: who runs backward inside of it (a reversible stack does) would get products in another type."""
+
+    @functools.wraps(backward)
+    def run(ctx: Any, *gradients: Tensor) -> Any:
+        with torch.autocast(gradients[0].device.type, enabled=False):
+            return backward(ctx, *gradients)
+
+    return run
+
+
 class _Chunked(torch.autograd.Function):
     """Queries and keys of a chunk stand over each other in ``pair`` [count, B * H, 2 LENGTH, K], so that what meets both is one
     product."""
@@ -159,6 +172,7 @@ class _Chunked(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
+    @_in_own_types
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         shape: _Shape = ctx.shape
         pair, lasting, value, write, decay, products, inverse, wrote, found, states, *rest = ctx.saved_tensors
