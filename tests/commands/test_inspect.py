@@ -86,3 +86,16 @@ def test_the_picture_needs_no_text_and_no_tokenizer(tmp_path, capsys):
     assert torch.equal(wetware.load(tmp_path / "whale")[0].table, model.table)
     assert main(["inspect", str(tmp_path / "whale")]) == 2  # without a tokenizer nothing else can be asked
     assert "tokenizer" in capsys.readouterr().err
+
+
+def test_experts_without_neurons_show_their_lineage(tiny_text, tmp_path, capsys):
+    model = wetware.tiny("bio_nanochat")
+    watch = wetware.Monitoring(evaluate_every=99, evaluate_tokens=50, sample_every=99, checkpoint_every=99)
+    training = wetware.Training(batch=2, chunk=16, limit=wetware.Steps(count=6))
+    corpus = wetware.TextFiles(path=str(tiny_text))
+    run = wetware.Run(model=model, corpus=corpus, tokenizer=wetware.Bytes(), training=training, monitoring=watch)
+    wetware.Trainer(run, tmp_path / "run").fit()
+    assert main(["inspect", str(tmp_path / "run"), "--json", "--threads", "1"]) == 0
+    drawn = json.loads(capsys.readouterr().out)["pictures"]
+    assert [file.rpartition("/")[2] for file in drawn] == ["lineage.png", "lineage.svg"]
+    assert (tmp_path / "run" / "inspection" / "lineage.svg").read_text().startswith("<?xml")

@@ -31,8 +31,20 @@ FIGURES = {
         "repeats": 2,
         "pieces": ["⊢", " a$", " a", "\n"],
         "layers": ["blocks.0.synapse.release"],
-        "trained": [{"release": [[None, 1.0, 0.5, 0.7]] * 2, "ready": [[None, 0.9, 0.8, 0.9]] * 2}],
-        "untrained": [{"release": [[None, 1.0, 0.9, 1.0]] * 2, "ready": [[None, 0.9, 0.9, None]] * 2}],
+        "trained": [
+            {
+                "release": [[None, 1.0, 0.5, 0.7]] * 2,
+                "ready": [[None, 0.9, 0.8, 0.9]] * 2,
+                "calcium": [[None, 0.1, 0.4, 0.2]] * 2,
+            }
+        ],
+        "untrained": [
+            {
+                "release": [[None, 1.0, 0.9, 1.0]] * 2,
+                "ready": [[None, 0.9, 0.9, None]] * 2,
+                "calcium": [[None, 0.1, 0.2, None]] * 2,
+            }
+        ],
     },
     "activity": {
         "layers": [
@@ -72,3 +84,17 @@ def test_every_picture_is_that_of_a_measure():
     asked = {snake(type(question).__name__) for question in (*questions(100), *synaptic_questions(100))}
     assert {module.name for module in pkgutil.iter_modules(pictures.__path__)} <= set(measures()) | asked
     assert all(issubclass(kind, Config) for kind in measures().values())
+
+
+def test_fatigue_is_a_panel_for_each_quantity_and_a_line_for_each_head_trained_and_before():
+    from wetware.pictures.measures.synaptic_fatigue import figure
+
+    axes = figure({"it": FIGURES["synaptic_fatigue"]}).axes
+    assert [axis.get_title(loc="left") for axis in axes] == [
+        "release that counts, 1 at rest",
+        "ready pool",
+        "calcium left over",
+    ]
+    drawn = [line for line in axes[2].lines if len(line.get_xdata()) == 4]
+    assert [line.get_linestyle() for line in drawn] == [":", ":", "-", "-"]
+    assert drawn[-1].get_ydata()[2] == 0.4

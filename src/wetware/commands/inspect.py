@@ -34,6 +34,7 @@ from wetware.evaluation.inspection import (
 from wetware.evaluation.suite_report import document
 from wetware.models import BioNanochat, LanguageModel
 from wetware.pictures.architecture import THEMES, architecture
+from wetware.pictures.lineage import lineage
 from wetware.pictures.measures import draw
 from wetware.pictures.sentence import raster, traces
 from wetware.training import load
@@ -43,7 +44,22 @@ LIMIT = 100_000
 
 def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out or Path(arguments.run) / "inspection")
+    if drawn := _lineage(Path(arguments.run), out):
+        model, _ = load(arguments.run, device(arguments))
+        if not layers_of(model):  # then this is all that there is to tell
+            names = [str(file) for file in drawn]
+            told = f"in {out}: {', '.join(file.name for file in drawn)}"
+            print(json.dumps({"pictures": names}, indent=1) if arguments.json else told)
+            return 0
     return _picture(arguments, out) if arguments.picture else _everything(arguments, out)
+
+
+def _lineage(run: Path, out: Path) -> list[Path]:
+    """The lineage of experts, as png and svg, when the run's folder tells of any."""
+    if not (run / "metrics.jsonl").exists():
+        return []
+    files = (lineage(run, out / f"lineage.{suffix}") for suffix in ("png", "svg"))
+    return [file for file in files if file is not None]
 
 
 def _picture(arguments: argparse.Namespace, out: Path) -> int:

@@ -41,7 +41,7 @@ class Kinetics(NamedTuple):
 
 
 def decoded(genes: Tensor) -> Kinetics:
-    return Kinetics(*genes.exp().unbind(-1))
+    return Kinetics(*genes.to(torch.promote_types(genes.dtype, torch.float32)).exp().unbind(-1))
 
 
 def leaky(drive: Tensor, state: Tensor, decay: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
@@ -75,7 +75,7 @@ def _powers(decay: Tensor, size: int, device: torch.device) -> Tensor:
 
 def _joined(inner: Tensor, carried: Tensor, state: Tensor, steps: int) -> tuple[Tensor, Tensor]:
     """inner: what each chunk adds itself, [B, N, size + 1, E]. carried: what is left of what it was given, the same shape."""
-    given = [state]
+    given = [state.to(inner.dtype)]
     for own, share in zip(inner[:, :-1, -1].unbind(1), carried[:, :-1, -1].unbind(1), strict=True):
         given.append(own + share * given[-1])
     whole = inner + carried * torch.stack(given, 1).unsqueeze(2)

@@ -41,9 +41,10 @@ class Fitness(Config):
 class EnergyAccount(Fitness):
     """A bounded balance: ``b <- clip(b + rate (income - tax * load - upkeep), 0, 1)``.
 
-    income: what the loss would rise by, to first order, if the expert were silent (Molchanov et al., 2019), as a multiple of
-    its mean size; load: 1 at even use. So a mean expert gains where ``tax + upkeep`` < 1, and a busy one that helps nobody
-    pays. The energy is a number in a book, named after what neurons pay for spikes; nothing is saved by it but what dies.
+    income: what the loss would rise by, to first order, if the expert were silent (Molchanov et al., 2019), a running mean, as
+    a multiple of its mean size among experts; load: 1 at even use. So a mean expert gains where ``tax + upkeep`` < 1, and a
+    busy one that helps nobody pays. The energy is a number in a book, named after what neurons pay for spikes; nothing is
+    saved by it but what dies.
     """
 
     tax: float = number(0.5, 0.0, 100.0)
@@ -69,8 +70,8 @@ class NeuroScoreFitness(Fitness):
     def measured(self, accounts: Accounts, alive: Tensor, step: Step) -> Tensor:
         efficiency = accounts.income / (accounts.load + self.upkeep)
         specialisation = 1.0 - cosine(accounts.inputs, accounts.everybody)
-        variance = (accounts.income_square - accounts.income.square()).clamp(min=0.0)
-        parts = [min_max(value, alive) for value in (efficiency, specialisation, 1.0 / (variance + 1e-3))]
+        variance = (accounts.income_square - accounts.income.square()).clamp(min=1e-30)
+        parts = [min_max(value, alive) for value in (efficiency, specialisation, variance.reciprocal())]
         return torch.where(alive, accounts.fitness.lerp(torch.stack(parts).mean(0), accounts.config.rate), 0.0)
 
 
@@ -95,7 +96,7 @@ class Lifecycle(Config):
     every: int = number(50, 1)
     rate: float = number(0.02, 1e-6, 1.0)
     min_age: int = number(100, 0)
-    quantile: float = number(0.7, 0.0, 1.0)
+    quantile: float = number(0.5, 0.0, 1.0)
     poor: float = number(0.3, 0.0, 1.0)
     similar: float = number(0.95, -1.0, 1.0)
     patience: int = number(200, 1)
@@ -159,10 +160,11 @@ class Accounts(nn.Module):
         self.born.masked_fill_(alive & (self.born < 0), 0)
         if told is None:
             return
-        income, rate = relative_income(-told.multipliers, alive), self.config.rate
-        step = Step(income, relative_load(told.counts, alive), told.counts > 0)
-        for mean, value in ((self.income, income), (self.income_square, income.square()), (self.load, step.load)):
+        income, load, rate = -told.multipliers, relative_load(told.counts, alive), self.config.rate
+        for mean, value in ((self.income, income), (self.income_square, income.square()), (self.load, load)):
             mean.lerp_(value, rate)
+        # of the running mean: the income of one step is mostly noise, several times its mean
+        step = Step(relative_income(self.income, alive), load, told.counts > 0)
         self.everybody.lerp_(told.everybody / told.counts.sum().clamp(min=1.0), rate)
         # who was shown nothing keeps what it knows of itself; a first sight is no running mean yet
         mean = told.inputs / told.counts.clamp(min=1.0)[:, None]

@@ -7,6 +7,9 @@ expert serves every token, the sum over both is what the one gave, whatever else
 
 Where each token chooses one, the choice is by the score s alone, so that twins stand where the one stood; that they do not
 stand on the same place is what the noise is for. It is antisymmetric: +d for one and -d for the other.
+
+Where each token chooses two of more, a split is not exact: the twins take both places, and the second best expert is lost to
+their tokens (in tests/layers/test_lifecycle.py, some 35% of the output of three experts, whatever the noise).
 """
 
 from __future__ import annotations

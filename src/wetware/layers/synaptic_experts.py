@@ -34,8 +34,8 @@ class SynapticExperts(ExpertsConfig):
 
     So with ``top_k`` = 1 an expert is switched, not weighed, and w has no derivative by z. Going back, w is therefore
     multiplied by ``s / s``, s the probability of all that was chosen, the lower s held constant: the derivative of log s
-    times what the chosen were worth, to first order, which is the score-function gradient (Williams, 1992) with that worth as
-    its reward.
+    times what the chosen were worth, to first order. That is the score-function gradient (Williams, 1992) with that worth
+    as its reward.
 
     experts: alive at first. most: slots; an empty one costs memory but no time. hidden: neurons of an expert, None for as many
     as the width: then one expert costs a quarter of an MLP of expansion 4. Each expert has four genes that set how fast and

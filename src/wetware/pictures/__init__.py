@@ -2,6 +2,7 @@
 
 from wetware.pictures.bands import Curve, bands
 from wetware.pictures.curves import curves, terminal_curves
+from wetware.pictures.lineage import lineage
 from wetware.pictures.verdicts import Row, forest, terminal_forest
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "bands",
     "curves",
     "forest",
+    "lineage",
     "terminal_curves",
     "terminal_forest",
 ]

@@ -13,6 +13,7 @@ def test_models_are_steady(subject, kind):
     figures = measure.take(given, lambda share: None)
     assert figures["tokens"] == 40 and figures["token_by_token"] < 1e-4 < figures["largest_logit"]
     assert figures["read_twice_equal"] and figures["changed"] == [] and figures["tensors"] > 5
+    assert figures["bytes"] == sum(each.nbytes for each in (*given.model.parameters(), *given.model.buffers()))
     assert [row[-1] for row in measure.table(figures).rows] == ["yes"] * 3
 
 

@@ -43,6 +43,8 @@ def test_it_falls_while_it_is_repeated_and_recovers(nano):
     assert layer.ready.shape == layer.release.shape == (2, 57)
     assert layer.ready[:, : text.start].isnan().all() and layer.release[:, : text.start].isnan().all()
     assert torch.allclose(layer.release[:, text.start], torch.ones(2), atol=1e-4)  # nobody had asked it before
+    calcium = layer.calcium[:, text.start :]
+    assert calcium[:, : stop - text.start].amax(1).gt(calcium[:, 0]).any() and (calcium >= 0).all()
     assert (layer.release[:, stop - 1] < 0.8).all() and (layer.ready[:, stop - 1] < 0.8).all()
     assert not nano.model.blocks[0].synapse.release._forward_pre_hooks
 
@@ -83,6 +85,11 @@ def test_the_measure_has_both_and_says_why_not(nano, subject):
     assert figures["layers"] == ["blocks.0.synapse.release", "blocks.1.synapse.release"]
     assert len(figures["pieces"]) == len(figures["trained"][0]["ready"][0]) == 57
     assert math.isnan(figures["untrained"][1]["release"][0][0])
+    before = tired(nano.model.config.build(0), tiring_text(nano.held_out, nano.tokenizer, **SHORT))
+    assert figures["untrained"][0]["calcium"][1][20:] == next(iter(before.values())).calcium[1, 20:].tolist()
+    seeded = replace(nano, run=replace(wetware.recipe("bio_nanochat_1m"), seed=1))  # nano itself is of seed 1
+    figures = SynapticFatigue(**SHORT).take(seeded, lambda share: None)
+    assert str(figures["untrained"]) == str(figures["trained"])  # nan is not equal to itself
     table = SynapticFatigue(**SHORT).table(wetware.evaluation.suite.plain(figures))
     assert len(table.rows) == 4 and {len(row) for row in table.rows} == {len(table.columns)}
     assert SynapticFatigue().refusal(nano) is None

@@ -61,6 +61,7 @@ class Steadiness(Measure):
             "largest_logit": once.abs().max().item(),
             "read_twice_equal": torch.equal(once, again),
             "tensors": len(before),
+            "bytes": sum(tensor.nbytes for tensor in before.values()),
             "changed": changed,
         }
 
@@ -72,7 +73,7 @@ class Steadiness(Measure):
             ("read twice", "equal to the last bit", _holds(figures["read_twice_equal"])),
             (
                 "no parameter or buffer changes",
-                f"{len(figures['changed'])} of {figures['tensors']} did",
+                f"{len(figures['changed'])} of {figures['tensors']} did, {figures['bytes']:,} bytes compared",
                 _holds(not figures["changed"]),
             ),
         )

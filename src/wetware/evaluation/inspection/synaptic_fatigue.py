@@ -26,12 +26,13 @@ class Text(NamedTuple):
 class Tired(NamedTuple):
     """Of the synapses of one layer on one key, [H, T], NaN before the key is there and where a window hides it.
 
-    ready: pool that each query leaves. release: what counts in the score, ``(r E + floor) / (r_rested + floor)``: 1 at rest,
-    less when tired, more where calcium is left over.
+    ready: pool that each query leaves. calcium: what it leaves in the terminal. release: what counts in the score,
+    ``(r E + floor) / (r_rested + floor)``: 1 at rest, less when tired, more where calcium is left over.
     """
 
     ready: Tensor
     release: Tensor
+    calcium: Tensor
 
 
 def tiring_text(held_out: Packed, tokenizer: Tokenizer, *, before: int, repeats: int, after: int) -> Text:
@@ -73,9 +74,10 @@ def _tired(vesicles: Vesicles, scores: Tensor, first: Tensor, *, key: int) -> Ti
 
 @dataclass(frozen=True, kw_only=True)
 class SynapticFatigue(Measure):
-    """Release and ready pool of each head at one key, over a text that says its token again and again: of the model, and of the
-    same config before training. A pool that is drawn from falls and fills again, that is built in; how far, and whether release
-    falls with it or calcium outweighs that, is what heads learn by how they ask.
+    """Release, ready pool and calcium of each head at one key, over a text that says its token again and again: of the model,
+    and of the same config before training, from the run's own seed where that is known. A pool that is drawn from falls and
+    fills again, that is built in; how far, and whether release falls with it or calcium outweighs that, is what heads learn by
+    how they ask.
 
     before, repeats, after: tokens of the text, of the repeated one, and of the text again.
     """
@@ -96,7 +98,8 @@ class SynapticFatigue(Measure):
         text = tiring_text(
             subject.held_out, subject.tokenizer, before=self.before, repeats=self.repeats, after=self.after
         )
-        fresh = subject.model.config.build(seed=0).to(next(subject.model.parameters()).device)
+        seed = 0 if subject.run is None else subject.run.seed
+        fresh = subject.model.config.build(seed).to(next(subject.model.parameters()).device)
         figures: dict[str, Any] = {"start": text.start, "repeats": text.repeats}
         figures["pieces"] = ["⊢", *(_piece(subject.tokenizer, token) for token in text.tokens[1:])]
         for share, name, model in ((0.5, "trained", subject.model), (1.0, "untrained", fresh)):
