@@ -67,7 +67,7 @@ def trained(config: Config, steps: int = 4) -> tuple:
 
 def long(path: str) -> int:
     """How many steps a field has to show itself. Of experts that are born and die, most is told by how long they live."""
-    return 40 if ".lifecycle" in path else 4
+    return 80 if ".lifecycle" in path else 4
 
 
 def moved(config: Config, path: str):
