@@ -2,10 +2,12 @@
 
 import math
 
+import pytest
 import torch
 
 from wetware.parameters import initialize
 from wetware.synapses import FrequencyPenalty
+from wetware.synapses.frequency_penalty import decayed
 
 
 def test_equals_loops_over_queries_and_keys():
@@ -45,3 +47,25 @@ def test_chunks_equal_the_whole():
         out, state = part(scores[:, :, a:b, :b], state, first[:, a:b], a, first[:, a:b])
         torch.testing.assert_close(out, whole[:, :, a:b, :b], atol=1e-5, rtol=0)
     torch.testing.assert_close(state, end, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("queries", [1, 5, 32, 33, 64, 75])
+@pytest.mark.parametrize("decay", [1e-3, 0.6, 0.9999])
+def test_blocks_equal_one_step_after_another(queries, decay):
+    """Values and gradients, at the edges of blocks and of the range of a decay."""
+    generator = torch.Generator().manual_seed(queries)
+    influx = torch.rand(2, 3, queries, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    carried = torch.rand(2, 3, 4, generator=generator, dtype=torch.float64, requires_grad=True)
+    rate = torch.tensor([decay, 0.5, decay], dtype=torch.float64, requires_grad=True)
+    trace, rows = carried, []
+    for step in influx.unbind(2):
+        rows.append(trace)
+        trace = rate[:, None] * (trace + step)
+    expected, found = torch.stack(rows, 2), decayed(influx, rate[:, None, None], carried)
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=0)
+    weights = torch.randn(found.shape, generator=generator, dtype=torch.float64)
+    inputs = (influx, carried, rate)
+    mine, other = (torch.autograd.grad((each * weights).sum(), inputs, allow_unused=True) for each in (found, expected))
+    for a, b in zip(mine, other, strict=True):
+        b = torch.zeros_like(a) if b is None else b
+        torch.testing.assert_close(a, b, atol=1e-9, rtol=1e-9)
