@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from wetware.config import ConfigError
 from wetware.layers import DotRouting, Fatigue, RabSnareRouting, RouterInhibition, SynapticExperts, UltrametricRouting
-from wetware.layers.fatigue import CHUNK, decoded, leaky
+from wetware.layers.fatigue import decoded, leaky
 from wetware.operations import Workload, operations, uncounted
 from wetware.parameters import initialize
 
@@ -43,7 +43,7 @@ def walked(drive, state, decay, keep):
     return torch.stack(tired, 1), state
 
 
-@pytest.mark.parametrize("steps", [1, 5, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK - 2])
+@pytest.mark.parametrize("steps", [1, 5, 17, 46])
 def test_fatigue_is_the_walk(steps):
     drive, state = noise(3, steps, 4).double().softmax(-1), noise(3, 4, seed=1).double().sigmoid()
     decay = torch.tensor([0.01, 0.5, 0.9, 0.999], dtype=torch.float64)
