@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from wetware.config import Config, number
+from wetware.hashing import GOLDEN, LONG, WORD, mix32, mix64
 
-_WORD, _LONG, _ODD = (1 << 32) - 1, (1 << 64) - 1, 0x9E3779B1
+_ODD = 0x9E3779B1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,17 +95,17 @@ class Draws:
 
     def __init__(self, config: Sampler, layer: int, heads: int, places: Tensor, tokens: Tensor, keys: int) -> None:
         self.config, self.keys, self.queries = config, keys, places.shape[1]
-        start = _mix64(_mix64(config.seed) + layer)
-        row = _mix32((_mix32((places ^ (start & _WORD)) & _WORD) + tokens) & _WORD)
+        start = _apart(_apart(config.seed) + layer)
+        row = mix32((mix32((places ^ (start & WORD)) & WORD) + tokens) & WORD)
         head = torch.arange(heads, device=places.device)
-        self.rows = _mix32((row[:, None] + (start >> 32) + head[:, None] * _ODD) & _WORD)  # [B, H, Q]
+        self.rows = mix32((row[:, None] + (start >> 32) + head[:, None] * _ODD) & WORD)  # [B, H, Q]
 
     def __call__(self, p: Tensor, ready: Tensor, query: int) -> Tensor:
         """What query number ``query`` of the chunk gets released, of p and R [B, H, K]."""
         row = self.rows[:, :, query, None]
         # place of the key less place of the query, which neither chunks nor what was dropped can change
         distance = self.keys - self.queries + query - torch.arange(self.keys, device=row.device)
-        pair = _mix32((row + (distance + 1) * _ODD) & _WORD)[..., None]
+        pair = mix32((row + (distance + 1) * _ODD) & WORD)[..., None]
         drawn = self.config.draw(p, ready, _uniform(pair, self.config.uniforms(), p.dtype))
         if self.config.share == 1.0:
             return drawn
@@ -124,18 +125,8 @@ def places(first: Tensor, before: Tensor, keys: int) -> Tensor:
 def _uniform(hashed: Tensor, count: int, dtype: torch.dtype) -> Tensor:
     """Numbers in (0, 1) of hashes [..., 1], [..., count]; 23 bits, of which float32 makes neither 0 nor 1."""
     more = torch.arange(1, count + 1, device=hashed.device) * 0x85EBCA6B
-    return ((_mix32((hashed + more) & _WORD) >> 9).to(dtype) + 0.5) / 2.0**23
+    return ((mix32((hashed + more) & WORD) >> 9).to(dtype) + 0.5) / 2.0**23
 
 
-def _mix64(z: int) -> int:
-    z = (z + 0x9E3779B97F4A7C15) & _LONG
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _LONG
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _LONG
-    return z ^ (z >> 31)
-
-
-def _mix32(x: Tensor) -> Tensor:
-    """A mixture of 32 bits, held in int64 so that no product is cut."""
-    x = ((x ^ (x >> 16)) * 0x7FEB352D) & _WORD
-    x = ((x ^ (x >> 15)) * 0x846CA68B) & _WORD
-    return x ^ (x >> 16)
+def _apart(z: int) -> int:
+    return mix64((z + GOLDEN) & LONG)
