@@ -12,15 +12,17 @@ CONTROLS = {
     "bio_nanochat_mechanisms": {
         ("vesicle release", "static release"),
         ("vesicle release", "frequency penalty"),
-        ("fast weights", "wider MLP"),
+        ("fast weights", "gpt"),
         ("fast weights", "fast weights, Hebb"),
         ("fast weights", "fast weights, random consolidation"),
+        ("experts", "gpt"),
         ("experts", "experts that stay"),
+        ("all of it", "gpt"),
         ("Rule 30", "Rule 116"),
     },
     "bio_nanochat_recall": {
         ("vesicle release", "frequency penalty"),
-        ("fast weights", "wider MLP"),
+        ("fast weights", "gpt"),
         ("fast weights", "fast weights, Hebb"),
         ("fast weights", "fast weights, no latch"),
     },
@@ -29,9 +31,9 @@ ALL = {"synapse", "memory", "experts", "neuromodulators"}  # parts that are on i
 
 
 def changed(one, other):
-    """The parts of the model in which two arms differ; width is what matching changes."""
+    """The parts of the model in which two arms differ; the MLP makes room for them."""
     mine, its = one.run.model, other.run.model
-    return {field for field in vars(mine) if getattr(mine, field) != getattr(its, field)} - {"width"}
+    return {field for field in vars(mine) if getattr(mine, field) != getattr(its, field)} - {"expansion"}
 
 
 @pytest.mark.parametrize("name", CONTROLS)
@@ -42,9 +44,9 @@ def test_each_arm_differs_from_its_reference_in_one_part(name):
         if arm.against is not None and arm.name != "all of it":
             assert len(changed(arm, arms[arm.against])) == 1
         rest = [field for field in vars(arm.run) if field not in ("model",)]
-        assert all(getattr(arm.run, field) == getattr(arms["everything"].run, field) for field in rest)
+        assert all(getattr(arm.run, field) == getattr(arms["gpt"].run, field) for field in rest)
     if "all of it" in arms:
-        assert changed(arms["all of it"], arms["everything"]) == ALL
+        assert changed(arms["all of it"], arms["gpt"]) == ALL
 
 
 @pytest.mark.parametrize("name", CONTROLS)
@@ -53,6 +55,7 @@ def test_controls_have_as_many_parameters(name):
     for one, other in CONTROLS[name]:
         counts = [parameters(arms[arm].run.model) for arm in (one, other)]
         assert counts[0] == pytest.approx(counts[1], rel=0.001), (one, other)
+    assert len({arm.run.model.width for arm in arms.values()}) == 1
 
 
 def test_it_begins_as_the_plain_transformer():
@@ -76,4 +79,4 @@ def test_every_arm_takes_a_step(name):
             optimizer.step(1.0)
             optimizer.zero_grad()
         losses[arm.name] = loss.item()
-    assert all(0.0 < loss < losses["everything"] + 1.0 for loss in losses.values())
+    assert all(0.0 < loss < losses["gpt"] + 1.0 for loss in losses.values())

@@ -10,7 +10,7 @@ from wetware.evaluation.study import Change, Study
 from wetware.layers import SynapticExperts
 from wetware.models import BioNanochat
 from wetware.neurons import UniformDecay
-from wetware.plasticity import FastWeights, Hebbian
+from wetware.plasticity import FastWeights
 from wetware.recipes.bio_nanochat import bio_nanochat_mini
 from wetware.recipes.mini import gpt_mini, gru_mini, lstm_mini, real_sam_mini
 from wetware.recipes.spikewhale import SMALL_TRAITS, spikewhale_1m
@@ -153,7 +153,7 @@ def _with_trait(trait: TraitConfig, about: str) -> Change:
 
 def bio_nanochat_mechanisms() -> Study:
     """What each mechanism of bio-nanochat does to a GPT of its size, with its control. An hour and a half of one core."""
-    release, memory = "model.synapse.release", "model.memory"
+    release, memory, mlp = "model.synapse.release", "model.memory", "model.expansion"
     parts: Any = BioNanochat()
     every = tuple(
         (f"model.{path}", getattr(parts, path)) for path in ("synapse", "memory", "experts", "neuromodulators")
@@ -161,6 +161,7 @@ def bio_nanochat_mechanisms() -> Study:
     return Study(
         run=bio_nanochat_mini(),
         plain=None,
+        called="gpt",
         question="What does each mechanism of bio-nanochat add to a plain transformer, at equal tokens and matched parameters? "
         "Expected before the first cell: a distance barrier and fast weights help a little; vesicle release does no more "
         "than a frequency penalty; what else there is does nothing that 400 k tokens could show.",
@@ -172,20 +173,27 @@ def bio_nanochat_mechanisms() -> Study:
             Change("distance", (("model.synapse.distance", "DistanceBarrier"),), "a slope a head"),
             Change("septin", (("model.synapse.septin", "SeptinInhibition"),), "neighbouring keys inhibit each other"),
             Change("two hops", (("model.synapse.two_hop", "TwoHop"),), "A v + mu A A v"),
-            Change("fast weights", ((memory, FastWeights()),), "delta rule, with all that is in it"),
             Change(
-                "fast weights, Hebb", ((memory, FastWeights(write=Hebbian())),), "nothing is erased", "fast weights"
+                "fast weights",
+                ((memory, FastWeights()), (mlp, 3.83)),
+                "delta rule, with all that is in it; a smaller MLP",
             ),
-            Change("fast weights, bare", ((memory, BARE),), "strength and decay constant", "fast weights"),
+            Change("fast weights, Hebb", ((f"{memory}.write", "Hebbian"),), "nothing is erased", "fast weights"),
+            Change("fast weights, bare", ((memory, BARE), (mlp, 4.0)), "strength and decay constant", "fast weights"),
             Change(
                 "fast weights, random consolidation",
-                ((memory, FastWeights()), (f"{memory}.dual.consolidation.direction", "RandomDirection")),
+                ((f"{memory}.dual.consolidation.direction", "RandomDirection"),),
                 "slow weights moved as far, elsewhere",
                 "fast weights",
             ),
-            Change("linear attention", ((memory, "LinearAttentionMemory"),), "a running sum", "fast weights"),
-            Change("wider MLP", (("model.expansion", 4.17),), "as many parameters as fast weights, in the MLP"),
-            Change("experts", (("model.experts", SMALL_EXPERTS),), "four to eight, that split and merge"),
+            Change(
+                "linear attention", ((memory, "LinearAttentionMemory"), (mlp, 4.0)), "a running sum", "fast weights"
+            ),
+            Change(
+                "experts",
+                (("model.experts", SMALL_EXPERTS), (mlp, 1.96)),
+                "four to eight, and a smaller MLP",
+            ),
             Change(
                 "experts that stay",
                 (("model.experts", replace(SMALL_EXPERTS, lifecycle=None)),),
@@ -196,7 +204,11 @@ def bio_nanochat_mechanisms() -> Study:
             Change("Rule 30", (("model.initialisation", "Rule30"),), "matrices by a cellular automaton"),
             Change("Rule 116", (("model.initialisation", "Rule116"),), "the same, by one that repeats itself"),
             Change("reversible", (("model.residual", "ReversibleResidual"),), "two streams, turned"),
-            Change("all of it", (*every[:2], ("model.experts", SMALL_EXPERTS), every[3]), "every mechanism at once"),
+            Change(
+                "all of it",
+                (*every[:2], ("model.experts", SMALL_EXPERTS), every[3], (mlp, 1.79)),
+                "every mechanism at once",
+            ),
         ),
         tokens=400_000,
         held_out=100_000,
@@ -205,10 +217,11 @@ def bio_nanochat_mechanisms() -> Study:
 
 def bio_nanochat_recall() -> Study:
     """What the memories of bio-nanochat do to trained associative recall, beside a GPT of its size. An hour of one core."""
-    release, memory = "model.synapse.release", "model.memory"
+    release, memory, mlp = "model.synapse.release", "model.memory", "model.expansion"
     return Study(
         run=recall_bio_nanochat(),
         plain=None,
+        called="gpt",
         question="What do release and fast weights do to trained associative recall, at equal tokens and matched parameters? "
         "Expected before the first cell: fast weights learn recall sooner; release hinders it.",
         leave_out=(),
@@ -216,12 +229,13 @@ def bio_nanochat_recall() -> Study:
             Change("vesicle release", ((release, "VesicleRelease"),), "every synapse tires and recovers"),
             Change("frequency penalty", ((release, "FrequencyPenalty"),), "the least that could do what release does"),
             Change("two hops", (("model.synapse.two_hop", "TwoHop"),), "A v + mu A A v"),
-            Change("fast weights", ((memory, FastWeights()),), "delta rule, with all that is in it"),
             Change(
-                "fast weights, Hebb", ((memory, FastWeights(write=Hebbian())),), "nothing is erased", "fast weights"
+                "fast weights",
+                ((memory, FastWeights()), (mlp, 3.8)),
+                "delta rule, with all that is in it; a smaller MLP",
             ),
-            Change("fast weights, no latch", ((memory, FastWeights(latch=None)),), "nothing is held", "fast weights"),
-            Change("wider MLP", (("model.expansion", 4.2),), "as many parameters as fast weights, in the MLP"),
+            Change("fast weights, Hebb", ((f"{memory}.write", "Hebbian"),), "nothing is erased", "fast weights"),
+            Change("fast weights, no latch", ((f"{memory}.latch", None),), "nothing is held", "fast weights"),
         ),
         tokens=600_000,
         margin=0.05,

@@ -50,7 +50,7 @@ class Study:
     margin: the difference in bits per byte below which nobody would care; what equivalence is tested against. held_out: tokens
     of the final score (None: all). match: whether arms get the width at which they have as many parameters as everything on.
     longer: how many times the tokens to train everything on with once more; between these, arms that take more time a token are
-    compared with what everything on is worth in their time.
+    compared with what everything on is worth in their time. called: the arm of ``run`` itself, for studies in which it is bare.
     """
 
     run: Run
@@ -67,6 +67,7 @@ class Study:
     held_out: int | None = None
     match: bool = True
     longer: tuple[float, ...] = ()
+    called: str = EVERYTHING
 
     def arms(self) -> tuple[Arm, ...]:
         """Every arm, its parameters matched. ``run`` must be fitted to its tokenizer. Raises ConfigError for unknown paths."""
@@ -106,7 +107,11 @@ class Study:
             raise ConfigError(f"to add a part of a part, add what holds it too: {missing}")
         target = parameters(run.model) if self.match else None
         as_it_is = {change.name for change in self.changes if not change.match}
-        return tuple(arm.matched(None if arm.name in as_it_is else target) for arm in arms)
+        arms = [arm.matched(None if arm.name in as_it_is else target) for arm in arms]
+        if self.called == EVERYTHING:
+            return tuple(arms)
+        renamed = [replace(arms[0], name=self.called, about="what the rest is compared with"), *arms[1:]]
+        return tuple(replace(arm, against=self.called) if arm.against == EVERYTHING else arm for arm in renamed)
 
     def _as_peer(self, model: ModelConfig) -> ModelConfig:
         """Another model for the same tokens."""

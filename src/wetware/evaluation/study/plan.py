@@ -14,7 +14,7 @@ import torch
 
 from wetware.data import prepare
 from wetware.data.files import digest
-from wetware.evaluation.study.arms import EQUAL_TIME, EVERYTHING, PEER, Arm, Study
+from wetware.evaluation.study.arms import EQUAL_TIME, PEER, Arm, Study
 from wetware.evaluation.study.matching import parameters
 from wetware.training import Monitoring, Tokens, Trainer
 
@@ -139,7 +139,7 @@ def draw_up(
     if study.equal_time:
         pace = dict(zip((arm.name for arm in arms), speeds, strict=True))
         for arm in [arm for arm in arms if arm.group == PEER]:
-            tokens = max(1, round(study.tokens * pace[arm.name] / pace[EVERYTHING], -3))
+            tokens = max(1, round(study.tokens * pace[arm.name] / pace[arms[0].name], -3))
             training = replace(arm.run.training, limit=Tokens(count=int(tokens)))
             run, about = replace(arm.run, training=training), f"{arm.about}, as many tokens as fit in the same time"
             arms += (replace(arm, name=f"{arm.name}, equal time", group=EQUAL_TIME, run=run, about=about),)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from wetware.evaluation.power import limits
 from wetware.evaluation.statistics import Interval, Judged, Verdict, family, interval, paired
-from wetware.evaluation.study.arms import ADDED, EQUAL_TIME, EVERYTHING, LEFT_OUT, LONGER, Arm
+from wetware.evaluation.study.arms import ADDED, EQUAL_TIME, LEFT_OUT, LONGER, Arm
 from wetware.evaluation.study.matching import parameters
 from wetware.evaluation.study.plan import Plan
 from wetware.evaluation.study.store import DONE, FAILED, Cell, Store
@@ -142,13 +142,13 @@ def results(store: Store, name: str) -> Results:
 def at_equal_time(plan: Plan, arm: Arm, scores: dict[str, dict[int, float]]) -> tuple[float, ...]:
     """By seed: the score of ``arm`` minus that of everything on after as much time, interpolated in the logarithm of its tokens
     between the arms that train it longer. Empty where the study trains nothing longer, or not long enough."""
-    whole = next((other for other in plan.arms if other.name == EVERYTHING), None)
+    whole = next((other for other in plan.arms if other.against is None), None)
     longer = sorted((other.tokens, other.name) for other in plan.arms if other.group == LONGER)
-    if whole is None or not longer or arm.against != EVERYTHING or arm.group in (LONGER, EQUAL_TIME):
+    if whole is None or not longer or arm.against != whole.name or arm.group in (LONGER, EQUAL_TIME):
         return ()
-    rungs = [(whole.tokens, EVERYTHING), *longer]
+    rungs = [(whole.tokens, whole.name), *longer]
     # an arm that takes less time a token is given no more than it used: equal tokens, then, not equal time
-    tokens = max(float(whole.tokens), arm.tokens * plan.speed(EVERYTHING) / plan.speed(arm.name))
+    tokens = max(float(whole.tokens), arm.tokens * plan.speed(whole.name) / plan.speed(arm.name))
     if tokens > rungs[-1][0]:
         return ()
     (low, below), (high, above) = next(pair for pair in pairwise(rungs) if tokens <= pair[1][0])
