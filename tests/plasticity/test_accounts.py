@@ -9,7 +9,6 @@ from wetware.plasticity.accounts import (
     Census,
     Decision,
     Terms,
-    certainty,
     cosine,
     decide,
     min_max,
@@ -131,15 +130,3 @@ def test_a_population_meets_every_fate():
     assert {what for what, _, _ in seen} == {"split", "merge", "starve", "revive"}, seen
     assert alive[0], "the most useful and most used one is alive"
     assert not any(child == 0 for _, _, child in seen)
-
-
-def test_nothing_is_certain_of_noise_and_all_of_what_is_steady():
-    noise = torch.randn(2000, 4, generator=torch.Generator().manual_seed(0))
-    alive = torch.tensor([True, True, True, False])
-    for offset, low, high in ((0.0, 0.0, 0.7), (3.0, 0.98, 1.0)):
-        income, square, found = torch.zeros(4), torch.zeros(4), []
-        for values in noise + offset:
-            income, square = income.lerp(values, 0.02), square.lerp(values.square(), 0.02)
-            found.append(float(certainty(income, square, alive, 0.02)))
-        assert low <= sum(found[500:]) / 1500 <= high
-    assert certainty(torch.zeros(4), torch.zeros(4), alive, 0.02) == 0.0

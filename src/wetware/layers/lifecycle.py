@@ -17,7 +17,6 @@ from wetware.plasticity.accounts import (
     Census,
     Decision,
     Terms,
-    certainty,
     cosine,
     decide,
     min_max,
@@ -40,22 +39,21 @@ class Fitness(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class EnergyAccount(Fitness):
-    """A bounded balance: ``b <- clip(b + certainty * rate * (income - tax * load - upkeep), 0, 1)``.
+    """A bounded balance: ``b <- clip(b + rate (income - tax * load - upkeep), 0, 1)``.
 
     income: what the loss would rise by, to first order, if the expert were silent (Molchanov et al., 2019), a running mean, as
     a multiple of its mean size among experts; load: 1 at even use. So a mean expert gains where ``tax + upkeep`` < 1, and a
-    busy one that helps nobody pays. certainty: how much of a layer's incomes is more than noise, from 0 to 1, so that nobody
-    starves in a layer that does not speak yet (:func:`wetware.plasticity.accounts.certainty`). The energy is a number in a
-    book, named after what neurons pay for spikes; nothing is saved by it but what dies.
+    busy one that helps nobody pays. The energy is a number in a book, named after what neurons pay for spikes; nothing is
+    saved by it but what dies.
     """
 
     tax: float = number(0.5, 0.0, 100.0)
     upkeep: float = number(0.25, 0.0, 100.0)
 
     def measured(self, accounts: Accounts, alive: Tensor, step: Step) -> Tensor:
-        rate = accounts.config.rate
-        rate_told = rate * certainty(accounts.income, accounts.income_square, alive, rate)
-        balance = settled(accounts.fitness, step.income, step.load, tax=self.tax, upkeep=self.upkeep, rate=rate_told)
+        balance = settled(
+            accounts.fitness, step.income, step.load, tax=self.tax, upkeep=self.upkeep, rate=accounts.config.rate
+        )
         return torch.where(alive, balance, 0.0)
 
 

@@ -24,18 +24,7 @@ def relative_income(income: Tensor, alive: Tensor) -> Tensor:
     return torch.where(alive, income / size, 0.0) if size > 0 else torch.zeros_like(income)
 
 
-def certainty(income: Tensor, square: Tensor, alive: Tensor, rate: float) -> Tensor:
-    """How much of the running means of income is more than noise: ``max(0, 1 - rate/2 sum variance / sum income^2)``, over the
-    living; a scalar from 0 to 1. A running mean of independent numbers has ``rate / (2 - rate)``, nearly ``rate / 2``, of
-    their variance. ``square`` is the running mean of squares."""
-    signal = income[alive].square().sum()
-    noise = 0.5 * rate * (square - income.square())[alive].clamp(min=0.0).sum()
-    return (1.0 - noise / signal).clamp(0.0, 1.0) if signal > 0 else torch.zeros_like(signal)
-
-
-def settled(
-    balance: Tensor, income: Tensor, load: Tensor, *, tax: float, upkeep: float, rate: Tensor | float
-) -> Tensor:
+def settled(balance: Tensor, income: Tensor, load: Tensor, *, tax: float, upkeep: float, rate: float) -> Tensor:
     """``balance + rate (income - tax * load - upkeep)``, kept between 0 and 1."""
     return (balance + rate * (income - tax * load - upkeep)).clamp(0.0, 1.0)
 
