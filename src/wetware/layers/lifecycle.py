@@ -41,10 +41,14 @@ class Fitness(Config):
 class EnergyAccount(Fitness):
     """A bounded balance: ``b <- clip(b + rate (income - tax * load - upkeep), 0, 1)``.
 
-    income: what the loss would rise by, to first order, if the expert were silent (Molchanov et al., 2019), a running mean, as
-    a multiple of its mean size among experts; load: 1 at even use. So a mean expert gains where ``tax + upkeep`` < 1, and a
-    busy one that helps nobody pays. The energy is a number in a book, named after what neurons pay for spikes; nothing is
-    saved by it but what dies.
+    income: what the loss would rise by, to second order, if the expert were silent, a running mean, as a multiple of the mean
+    among experts; load: 1 at even use. So a mean expert gains where ``tax + upkeep`` < 1, and a busy one that helps nobody
+    pays. The energy is a number in a book, named after what neurons pay for spikes; nothing is saved by it but what dies.
+
+    With G the derivative of the mean loss of a step's N tokens by a factor of the expert's output, that rise is ``-G`` and half
+    the curvature. The gain is trained, so G is zero but for noise (measured: a running mean of it is a tenth of its deviation,
+    of either sign, all through a run), and of independent tokens ``N G^2`` is the empirical Fisher information, which stands
+    for the curvature: ``N G^2 / 2`` (Fisher pruning; Theis et al., 2018).
     """
 
     tax: float = number(0.5, 0.0, 100.0)
@@ -98,7 +102,7 @@ class Lifecycle(Config):
     min_age: int = number(100, 0)
     quantile: float = number(0.5, 0.0, 1.0)
     poor: float = number(0.3, 0.0, 1.0)
-    similar: float = number(0.95, -1.0, 1.0)
+    similar: float = number(0.8, -1.0, 1.0)
     patience: int = number(200, 1)
     noise: float = number(0.02, 0.0, 1.0)
     score: Fitness = EnergyAccount()
@@ -119,8 +123,9 @@ class Step(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What experts tell of a chunk. multipliers: ones [slots] with which the outputs were multiplied, whose gradient is minus
-    the income. counts: tokens that chose each slot. inputs: their sums, [slots, width]. everybody: the sum of all, [width]."""
+    """What experts tell of a chunk. multipliers: ones [slots] with which the outputs were multiplied, of whose gradient
+    the income is made. counts: tokens that chose each slot. inputs: their sums, [slots, width]. everybody: the sum of all,
+    [width]."""
 
     multipliers: Tensor
     counts: Tensor
@@ -160,10 +165,11 @@ class Accounts(nn.Module):
         self.born.masked_fill_(alive & (self.born < 0), 0)
         if told is None:
             return
-        income, load, rate = -told.multipliers, relative_load(told.counts, alive), self.config.rate
+        income = 0.5 * told.counts.sum() * told.multipliers.square()
+        load, rate = relative_load(told.counts, alive), self.config.rate
         for mean, value in ((self.income, income), (self.income_square, income.square()), (self.load, load)):
             mean.lerp_(value, rate)
-        # of the running mean: the income of one step is mostly noise, several times its mean
+        # of the running mean: the income of one step varies more than its mean
         step = Step(relative_income(self.income, alive), load, told.counts > 0)
         self.everybody.lerp_(told.everybody / told.counts.sum().clamp(min=1.0), rate)
         # who was shown nothing keeps what it knows of itself; a first sight is no running mean yet
