@@ -237,6 +237,6 @@ def bio_nanochat_recall() -> Study:
             Change("fast weights, Hebb", ((f"{memory}.write", "Hebbian"),), "nothing is erased", "fast weights"),
             Change("fast weights, no latch", ((f"{memory}.latch", None),), "nothing is held", "fast weights"),
         ),
-        tokens=600_000,
+        tokens=1_200_000,
         margin=0.05,
     )
