@@ -20,6 +20,7 @@ CONTROLS = {
         ("all of it", "gpt"),
         ("Rule 30", "Rule 116"),
     },
+    "bio_nanochat_beyond_distance": {("vesicle release", "frequency penalty"), ("vesicle release", "without distance")},
     "bio_nanochat_recall": {
         ("vesicle release", "frequency penalty"),
         ("fast weights", "gpt"),
@@ -38,13 +39,14 @@ def changed(one, other):
 
 @pytest.mark.parametrize("name", CONTROLS)
 def test_each_arm_differs_from_its_reference_in_one_part(name):
-    arms = {arm.name: arm for arm in study(name).arms()}
-    assert study(name).seeds == 6
+    asked = study(name)
+    arms = {arm.name: arm for arm in asked.arms()}
+    assert asked.seeds == 6
     for arm in arms.values():
         if arm.against is not None and arm.name != "all of it":
             assert len(changed(arm, arms[arm.against])) == 1
         rest = [field for field in vars(arm.run) if field not in ("model",)]
-        assert all(getattr(arm.run, field) == getattr(arms["gpt"].run, field) for field in rest)
+        assert all(getattr(arm.run, field) == getattr(arms[asked.called].run, field) for field in rest)
     if "all of it" in arms:
         assert changed(arms["all of it"], arms["gpt"]) == ALL
 
@@ -79,4 +81,4 @@ def test_every_arm_takes_a_step(name):
             optimizer.step(1.0)
             optimizer.zero_grad()
         losses[arm.name] = loss.item()
-    assert all(0.0 < loss < losses["gpt"] + 1.0 for loss in losses.values())
+    assert all(0.0 < loss < losses[study(name).called] + 1.0 for loss in losses.values())

@@ -15,6 +15,7 @@ from wetware.recipes.bio_nanochat import bio_nanochat_mini
 from wetware.recipes.mini import gpt_mini, gru_mini, lstm_mini, real_sam_mini
 from wetware.recipes.spikewhale import SMALL_TRAITS, spikewhale_1m
 from wetware.recipes.tasks import recall_bio_nanochat
+from wetware.synapses import DistanceBarrier, Synapse
 from wetware.training import Run, Training
 from wetware.traits import BigramBias, TraitConfig
 
@@ -209,6 +210,28 @@ def bio_nanochat_mechanisms() -> Study:
                 (*every[:2], ("model.experts", SMALL_EXPERTS), every[3], (mlp, 1.79)),
                 "every mechanism at once",
             ),
+        ),
+        tokens=400_000,
+        held_out=100_000,
+    )
+
+
+def bio_nanochat_beyond_distance() -> Study:
+    """Whether release knows more than how far away a key is. Twenty minutes of one core."""
+    run: Any = bio_nanochat_mini()
+    near = replace(run.model, synapse=Synapse(distance=DistanceBarrier()))
+    release = "model.synapse.release"
+    return Study(
+        run=replace(run, model=near),
+        plain=None,
+        called="gpt with distance",
+        question="A key that was asked by every query since is an old key, so release and a frequency penalty may do what a "
+        "slope over distance does. What do they add to it? Expected before the first cell: nothing that 400 k tokens could show.",
+        leave_out=(),
+        changes=(
+            Change("vesicle release", ((release, "VesicleRelease"),), "every synapse tires and recovers"),
+            Change("frequency penalty", ((release, "FrequencyPenalty"),), "the least that could do what release does"),
+            Change("without distance", (("model.synapse.distance", None),), "the plain transformer"),
         ),
         tokens=400_000,
         held_out=100_000,
