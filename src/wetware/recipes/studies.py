@@ -226,7 +226,7 @@ def bio_nanochat_beyond_distance() -> Study:
         plain=None,
         called="gpt with distance",
         question="A key that was asked by every query since is an old key, so release and a frequency penalty may do what a "
-        "slope over distance does. What do they add to it? Expected before the first cell: nothing that 400 k tokens could show.",
+        "slope over distance does. What do they add? Expected before the first cell: nothing that 400 k tokens could show.",
         leave_out=(),
         changes=(
             Change("vesicle release", ((release, "VesicleRelease"),), "every synapse tires and recovers"),
