@@ -3,7 +3,7 @@
 Of the author's versions a line each is known: V1 "basic LIF + recurrence", characters, about 1 M parameters; V2 "residual
 blocks + LayerNorm", byte pair encoding, about 3 M; V3 "homeostatic thresholds", about 6 M, deprecated; V4 "environment +
 diversity", about 6 M (6 blocks of 512 neurons, 256-bit token code, 4096 tokens), with firing held at 10 % "through a loss
-penalty, not threshold manipulation". ``real_sam`` has V4's sizes. Here all four have the 0.39 M parameters and the two layers of
+penalty, not threshold manipulation". ``real_sam`` has V4's sizes. Here all four have 0.39 M parameters and the two layers of
 ``real_sam_mini``, so that they can be compared, and its token code, which the first version may not have had.
 """
 
@@ -20,12 +20,14 @@ from wetware.recipes.mini import real_sam_mini
 from wetware.training import Run
 
 SOTU_CHARACTERS = 273  # the boundary, the bytes, and 16 characters of several bytes
-BASIC = LIF(decay=UniformDecay(value=0.9), learned_decay=None, learned_threshold=None, normalise=None)
+# At a decay of 0.9, usual with such cores, two layers know no more after 80 k characters than how frequent each is (2.97 nats;
+# at 0.5, 2.53): what a membrane sums over ten tokens drowns the present one, in each layer anew.
+BASIC = LIF(decay=UniformDecay(value=0.5), learned_decay=None, learned_threshold=None, normalise=None)
 
 
 def real_sam_v1() -> Run:
     """V1: LIF neurons with recurrence, layer on layer, on characters. Nothing goes past the spikes, no current is normalised;
-    decay 0.9 and threshold 1 for every neuron; membranes are read. The author's: about 1 M parameters."""
+    decay 0.5 and threshold 1 for every neuron; membranes are read. The author's: about 1 M parameters."""
     block = SpikingBlock(neuron=BASIC, gate=None, norm=Unnormalised(), output=SpikeOutput())
     model = RealSam(
         vocab_size=SOTU_CHARACTERS,
