@@ -80,18 +80,18 @@ def test_its_events_tell_the_spreads():
 
 def test_rates_of_a_block_become_equal():
     """What it is for, and what it costs: neurons of different drive end up firing alike."""
-    config = with_(wetware.tiny("real_sam"), "block.homeostasis", Homeostasis(rate=0.2, step=0.05, memory=0.5))
+    config = with_(wetware.tiny("real_sam"), "block.homeostasis", Homeostasis(rate=0.05, step=0.5, memory=0.5))
     model = config.build(seed=0)
     text = torch.randint(0, 67, (8, 40), generator=torch.Generator().manual_seed(1))
     rules, spreads = model.rules(), []
     assert list(rules) == ["blocks.0.homeostasis", "blocks.1.homeostasis"]
-    for step in range(200):
+    for step in range(80):
         output = model(text)
         rates = output.activity[0].spikes.detach().mean((0, 1))
         spreads.append((float(rates.mean()), float(rates.std())))
         for path, rule in rules.items():
             rule.apply(Between(step + 1, 0, ((1.0, output.evidence[path]),), lambda p: {}))
-    assert spreads[-1][0] == pytest.approx(0.2, abs=0.02)
-    assert spreads[-1][1] < 0.3 * spreads[0][1]
+    assert spreads[-1][0] == pytest.approx(0.05, abs=0.01)
+    assert spreads[-1][1] < 0.4 * spreads[0][1]
     with torch.no_grad():
         assert model(text).evidence == {}  # nothing is told where nothing is learned

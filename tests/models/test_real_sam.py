@@ -37,6 +37,12 @@ def surprised():
 
 def text(steps=30, rows=3):
     drawn = torch.randint(1, 67, (rows, steps), generator=torch.Generator().manual_seed(0))
+    return drawn
+
+
+def documents():
+    """Three texts; in two of them another document starts."""
+    drawn = text()
     drawn[0, 11] = drawn[2, 20] = 0
     return drawn
 
@@ -44,7 +50,7 @@ def text(steps=30, rows=3):
 @torch.no_grad()
 def test_surprise_streams_exactly():
     """Whatever the chunks, and whoever is beside it: the same logits and the same state, to the bit for chunks."""
-    model, given = surprised(), text()
+    model, given = surprised(), documents()
     whole, state, parts = model(given), None, []
     for part in given.split((7, 1, 22), 1):
         output = model(part, state)
@@ -61,6 +67,7 @@ def test_surprise_streams_exactly():
 @torch.no_grad()
 def test_surprise_reads_each_token_under_the_stress_that_it_makes():
     model, given = surprised(), text(steps=16, rows=2)
+    given[0, 9] = 0
     whole = model(given)
     for row in range(2):
         memory, state = model.surprise.init_state(1, 67, torch.device("cpu")), model.init_state(1)

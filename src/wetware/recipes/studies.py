@@ -111,7 +111,7 @@ def real_sam_versions() -> Study:
         question="What is each version of Real Sam worth, at equal tokens and matched parameters? V1 reads characters, "
         "of which a token holds 2.93, so it stands here three times: on the others' tokens (its neurons alone), on characters "
         "at equal tokens (equal work, a third of the text), and on characters at equal bytes (equal text, three times the "
-        "work). Bits per byte of the same held-out text compare all of them. Expected before the first cell: V2 beats V1 on tokens by "
+        "work). Bits per byte of the same held-out text compare all. Expected before the first cell: V2 beats V1 on tokens by "
         "more than 0.1; V1 on characters is worst at equal tokens and still behind V1 on tokens at equal bytes; V3 is no "
         "better than V2 with a firing target, which does the same through the gradient; V3 frozen equals V2 within 0.02; V4 "
         "equals V2 with a firing target within the margin: a stress that all share is a slow schedule of a gain.",
