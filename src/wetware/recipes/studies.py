@@ -102,7 +102,7 @@ def real_sam_peers() -> Study:
 
 
 def real_sam_versions() -> Study:
-    """What each version of Real Sam is worth at matched parameters, and characters to the first. 50 minutes of one core."""
+    """What each version of Real Sam is worth at matched parameters, and characters to the first. Half an hour of one core."""
     characters = real_sam_v1()
     return Study(
         run=real_sam_v4(),
@@ -145,7 +145,7 @@ def _run_of(run: Run) -> tuple[tuple[str, Any], ...]:
 
 
 def real_sam_environment() -> Study:
-    """What Real Sam's environment is worth, against its controls, and which stress to use it at. 45 minutes of one core."""
+    """What Real Sam's environment is worth, against its controls, and which stress to use it at. Half an hour of one core."""
     place = "model.modulators.environment"
     stress, inference = f"{place}.stress", f"{place}.inference"
     return Study(
@@ -157,7 +157,8 @@ def real_sam_environment() -> Study:
         "neurons and neurons can learn their gains; if one does, diversity is it and shuffled or constant stress do as much. "
         "In 390 steps stress is nearly a straight line from 0.5 to 0.4, since its slow average remembers 1000 steps; the arm "
         "of a shorter memory is there to see whether that is why. In use the stress at which training ended is as good as the "
-        "neutral one or better by less than 0.01, for the gains differ little; surprise of the text gains nothing, since no weight was trained under it.",
+        "neutral one or better by less than 0.01, for the gains differ little; surprise of the text gains nothing, since "
+        "no weight was trained under it.",
         leave_out=(),
         changes=(
             Change("no environment", ((place, None),), "every gain 1"),
