@@ -165,6 +165,14 @@ def _weights(command: argparse.ArgumentParser) -> None:
     command.add_argument("--weights", choices=("float32", "bfloat16", "int8"), default="float32", help=about)
 
 
+def _stress(command: argparse.ArgumentParser) -> None:
+    about = (
+        "of a model with an environment: neutral, frozen (the last of its training), surprise (how badly it foretold the "
+        "text so far), or a number from 0 to 1 (default: as it was trained to)"
+    )
+    command.add_argument("--stress", metavar="STRESS", help=about)
+
+
 def _generate(commands) -> None:
     more = 'example:\n  wetware generate runs/sam --prompt "The state of the Union" --tokens 200 --temperature 0.7 --top-k 40\n'
     command = _command(commands, "generate", "Write on from a prompt, as it comes.", more)
@@ -173,6 +181,7 @@ def _generate(commands) -> None:
         "--prompt", default="", metavar="TEXT", help="what comes before (default: the start of a document)"
     )
     _sampling(command, 200)
+    _stress(command)
     about = "where no compiled engine runs: guess ahead, for the same text in fewer passes (trait MultiTokenPrediction)"
     command.add_argument("--draft", action="store_true", help=about)
     _device(command)
@@ -184,6 +193,7 @@ def _chat(commands) -> None:
     command.add_argument("run", metavar="RUN", help="a run's folder, or a checkpoint in it")
     command.add_argument("--load", metavar="FILE", help="go on with a conversation that was saved")
     _sampling(command, 80)
+    _stress(command)
     _device(command)
 
 
@@ -217,6 +227,7 @@ of the model is listed with its reason. report.md, results.json and pictures go 
     command.add_argument("--max-items", type=_positive, metavar="N", help="of each task of CORE, pairs and lm-eval")
     command.add_argument("--json", action="store_true", help="print JSON")
     _weights(command)
+    _stress(command)
     _device(command)
 
 

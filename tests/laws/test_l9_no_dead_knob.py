@@ -68,8 +68,9 @@ def trained(config: Config, steps: int = 4) -> tuple:
 
 
 def long(path: str) -> int:
-    """How many steps a field has to show itself. Of experts that are born and die, most is told by how long they live."""
-    return 80 if ".lifecycle" in path else 4
+    """How many steps a field has to show itself. Of experts that are born and die, most is told by how long they live; when
+    homeostasis ends, by what comes after."""
+    return 80 if ".lifecycle" in path else 8 if ".homeostasis" in path else 4
 
 
 def focused(config: Config, path: str) -> Config:
@@ -147,9 +148,9 @@ CASES = model_cases()
 
 
 def heard_by_the_trainer(path: str) -> bool:
-    """Whether a path leads into where a signal comes from: the trainer reads that, not the model. Of a neuromodulator
-    that is all there is."""
-    return ".stress" in path or path.startswith("neuromodulators.")
+    """Whether a path leads into where a signal comes from: the trainer reads that, not the model; or into what it is when
+    nobody tells it, as in the evaluation of a run. Of a neuromodulator that is all there is."""
+    return ".stress" in path or ".inference" in path or path.startswith("neuromodulators.")
 
 
 @pytest.mark.parametrize(("label", "config", "path"), CASES, ids=[case[0] for case in CASES])

@@ -164,7 +164,7 @@ def test_constant_hears_nothing():
 
 def test_signals_of_what_is_tracked():
     told = signals_of({"dopamine": SignalTracker(0.25)})
-    assert told == (0.5, 0.25, 0.0, 0.0)
+    assert told == (None, 0.25, 0.0, 0.0)
 
 
 def test_the_gain():

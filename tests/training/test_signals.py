@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 import wetware
 from wetware.config import with_
 from wetware.data import Bytes, TextFiles
-from wetware.modulation import Dopamine, FromLoss, Noradrenaline
+from wetware.modulation import Dopamine, FromLoss, FrozenStress, NeutralStress, Noradrenaline
 from wetware.training import CheckpointError, Monitoring, Run, Steps, Trainer, Training, checkpoint
 from wetware.training.metrics import read
 
@@ -107,3 +108,43 @@ def test_signals_are_written_down(run, tmp_path):
     board = EventAccumulator(str(tmp_path / "run" / "tb"))
     board.Reload()
     assert {f"environment/{name}" for name in NAMES} <= set(board.Tags()["scalars"])
+
+
+def sam(run, **inference):
+    model = with_(wetware.tiny("real_sam"), "modulators.environment.inference", inference["inference"])
+    return replace(run, model=model)
+
+
+def test_stress_and_the_spread_of_gains_are_written_down(run, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trainer = Trainer(sam(run, inference=NeutralStress()), tmp_path / "run")
+    trainer.fit()
+    rows = [row for row in read(tmp_path / "run") if row["kind"] == "step"]
+    assert rows[0]["stress"] == 0.5 and rows[0]["gain_spread"] == [0.0, 0.0]
+    block = trainer.model.blocks[1]
+    diversity = block.modulators["environment"].diversity
+    expected = 0.5 * abs(rows[-1]["stress"] - 0.5) * float(diversity.std(correction=0))
+    assert rows[-1]["gain_spread"][1] == pytest.approx(expected, rel=1e-4) and expected > 0
+    board = EventAccumulator(str(tmp_path / "run" / "tb"))
+    board.Reload()
+    assert {"environment/stress", "environment/gain_spread/1"} <= set(board.Tags()["scalars"])
+
+
+def test_what_a_model_is_used_at_moves_no_weight_and_the_last_stress_is_saved(run, tmp_path):
+    frozen, neutral = (
+        Trainer(sam(run, inference=inference), tmp_path / type(inference).__name__)
+        for inference in (FrozenStress(), NeutralStress())
+    )
+    for _ in range(6):
+        frozen.update(), neutral.update()
+    weights = dict(neutral.model.named_parameters())
+    assert all(torch.equal(value, weights[name]) for name, value in frozen.model.named_parameters())
+    last = frozen.trackers["stress"].value
+    assert last != 0.5
+    resting = [block.modulators["environment"].resting.item() for block in frozen.model.blocks]
+    assert resting == pytest.approx([last, last])
+    resumed = Trainer.resume(frozen.save().parent.parent)
+    assert [block.modulators["environment"].resting.item() for block in resumed.model.blocks] == resting
+    assert resumed.update().signals == frozen.update().signals
+    assert frozen.evaluate().nats != neutral.evaluate().nats

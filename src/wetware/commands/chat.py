@@ -78,7 +78,7 @@ class Conversation:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    model, tokenizer = load_with_tokenizer(arguments.run, device(arguments))
+    model, tokenizer = load_with_tokenizer(arguments.run, device(arguments), arguments.stress)
     talk = Conversation(model, tokenizer, sampling(arguments), arguments.seed, arguments.weights)
     console = Console()
     if arguments.load:

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from wetware.commands.stress import under_stress
 from wetware.config import ConfigError, nearest
 from wetware.kernels.compiled import why_not
 from wetware.models.generation import Sampling
@@ -60,9 +61,11 @@ def sampling(arguments: argparse.Namespace) -> Sampling:
     )
 
 
-def load_with_tokenizer(run: str, where: torch.device) -> tuple[Any, Any]:
-    """A model that can read and write text."""
+def load_with_tokenizer(run: str, where: torch.device, stress: str | None = None) -> tuple[Any, Any]:
+    """A model that can read and write text, with another stress in use if one is given."""
     model, tokenizer = load(run, where)
+    if stress is not None:
+        model = under_stress(model, run, stress)
     note_speed(where, lambda text: print(text, file=sys.stderr))
     if tokenizer is None:
         raise CheckpointError(f"{run!r} has no tokenizer.json: it cannot read text")

@@ -50,7 +50,7 @@ def corpus_of(run: str) -> Corpus:
 def subject_of(arguments: argparse.Namespace) -> Subject:
     """The run that is measured, with its text."""
     where = device(arguments)
-    model, tokenizer = load_with_tokenizer(arguments.run, where)
+    model, tokenizer = load_with_tokenizer(arguments.run, where, arguments.stress)
     corpus = corpus_from(arguments.data) if arguments.data else corpus_of(arguments.run)
     _, train, held_out = prepare(corpus, tokenizer)
     model = rounded(model, arguments.weights)
@@ -116,6 +116,7 @@ def _about(arguments: argparse.Namespace, subject: Subject) -> dict[str, Any]:
         "text": type(subject.corpus).__name__,
         "limit": subject.limit,
         "weights": subject.weights,
+        "stress": arguments.stress,
         "device": str(next(subject.model.parameters()).device),
     }
 

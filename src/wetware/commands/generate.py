@@ -11,7 +11,7 @@ from wetware.models.generation import Session, write_on
 
 
 def run(arguments: argparse.Namespace) -> int:
-    model, tokenizer = load_with_tokenizer(arguments.run, device(arguments))
+    model, tokenizer = load_with_tokenizer(arguments.run, device(arguments), arguments.stress)
     choose = sampling(arguments)
     session = Session(model, choose, arguments.seed, weights=arguments.weights, draft=arguments.draft)
     if arguments.draft and not isinstance(engines(model, 1, arguments.weights), ForwardEngine):

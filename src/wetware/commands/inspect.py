@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
@@ -37,6 +38,7 @@ from wetware.pictures.architecture import THEMES, architecture
 from wetware.pictures.lineage import lineage
 from wetware.pictures.measures import draw
 from wetware.pictures.sentence import raster, traces
+from wetware.pictures.stress import stress
 from wetware.training import load
 
 LIMIT = 100_000
@@ -44,7 +46,7 @@ LIMIT = 100_000
 
 def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out or Path(arguments.run) / "inspection")
-    if drawn := _lineage(Path(arguments.run), out):
+    if drawn := _of_training(Path(arguments.run), out, lineage, "lineage"):
         model, _ = load(arguments.run, device(arguments))
         if not layers_of(model):  # then this is all that there is to tell
             names = [str(file) for file in drawn]
@@ -54,11 +56,11 @@ def run(arguments: argparse.Namespace) -> int:
     return _picture(arguments, out) if arguments.picture else _everything(arguments, out)
 
 
-def _lineage(run: Path, out: Path) -> list[Path]:
-    """The lineage of experts, as png and svg, when the run's folder tells of any."""
+def _of_training(run: Path, out: Path, draws: Callable[[Path, Path], Path | None], name: str) -> list[Path]:
+    """A picture of what happened in training, as png and svg, when the run's folder tells of it."""
     if not (run / "metrics.jsonl").exists():
         return []
-    files = (lineage(run, out / f"lineage.{suffix}") for suffix in ("png", "svg"))
+    files = (draws(run, out / f"{name}.{suffix}") for suffix in ("png", "svg"))
     return [file for file in files if file is not None]
 
 
@@ -121,6 +123,9 @@ def _everything(arguments: argparse.Namespace, out: Path) -> int:
     if "wiring" not in results.tables:
         report.heading("The network")
         report.picture(pictures["wiring"], "Every neuron, and the strongest recurrent weights")
+    if drawn := _of_training(Path(arguments.run), out, stress, "stress"):
+        report.heading("Stress in training")
+        report.picture(drawn[0], "Loss, the stress that was made of it, and how far it spread the gains of neurons")
     _tell_sentence(report, sentence, layers, name, out)
     about = {"run": str(arguments.run), "model": type(model.config).__name__, "wetware": __version__, "limit": limit}
     text = json.dumps({**about, **results.to_dict(), "sentence": sentence.to_dict()}, indent=1, allow_nan=False)

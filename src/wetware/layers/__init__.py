@@ -1,14 +1,17 @@
 """Layers: the ordinary parts of a network, and the blocks that hold the mechanisms."""
 
 from wetware.layers.attention import KV, Attention, SelfAttention
+from wetware.layers.block_output import ProjectedOutput, ResidualOutput, SpikeOutput
 from wetware.layers.dispatch import LoadBalance
 from wetware.layers.fatigue import Fatigue
+from wetware.layers.homeostasis import Fired, Homeostasis
 from wetware.layers.initialisation import NormalWeights, Rule30, Rule116
 from wetware.layers.leaky_readout import LeakyReadout
 from wetware.layers.lifecycle import EnergyAccount, Lifecycle, NeuroScoreFitness
 from wetware.layers.linear import Linear
 from wetware.layers.membrane_readout import MembraneReadout, NormalisedReadout, PlainReadout
 from wetware.layers.mlp import MLP
+from wetware.layers.norm import RMSNorm, Unnormalised
 from wetware.layers.readout import TiedReadout
 from wetware.layers.residual import ResidualStream
 from wetware.layers.reversible import Gauge, ReversibleResidual
@@ -26,7 +29,9 @@ __all__ = [
     "Encoder",
     "EnergyAccount",
     "Fatigue",
+    "Fired",
     "Gauge",
+    "Homeostasis",
     "InputGate",
     "LeakyReadout",
     "Lifecycle",
@@ -38,8 +43,11 @@ __all__ = [
     "NormalWeights",
     "NormalisedReadout",
     "PlainReadout",
+    "ProjectedOutput",
+    "RMSNorm",
     "RabSnareRouting",
     "Recurrence",
+    "ResidualOutput",
     "ResidualStream",
     "ReversibleResidual",
     "RouterInhibition",
@@ -47,8 +55,10 @@ __all__ = [
     "Rule116",
     "STESpikes",
     "SelfAttention",
+    "SpikeOutput",
     "SpikingBlock",
     "SynapticExperts",
     "TiedReadout",
     "UltrametricRouting",
+    "Unnormalised",
 ]

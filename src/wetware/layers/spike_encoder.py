@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number
-from wetware.kernels import rms_norm
 from wetware.layers.linear import Linear
+from wetware.layers.norm import Norm, RMSNorm
 from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import EMBEDDING, normal, parameter
 
@@ -31,6 +31,7 @@ class Encoder(Config):
     binary: ClassVar[bool] = False  # whether the code is of 0 and 1
 
     bits: int = number(256, 1)
+    norm: Norm = RMSNorm()
 
     def build(self, *, vocab_size: int, width: int) -> TokenEncoder:
         return TokenEncoder(self, vocab_size, width)
@@ -68,7 +69,7 @@ class CurrentEncoder(Encoder):
 
 
 class TokenEncoder(nn.Module, Counted):
-    """``rms_norm(W code(table[token]))``: [B, T] -> [B, T, width]."""
+    """``norm(W code(table[token]))``: [B, T] -> [B, T, width]."""
 
     def __init__(self, config: Encoder, vocab_size: int, width: int) -> None:
         super().__init__()
@@ -86,4 +87,4 @@ class TokenEncoder(nn.Module, Counted):
         yield Operation("project", bits, width, events, (self.table, self.project.weight))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        return rms_norm(self.project(self.config.code(self.table[tokens] / DEVIATION)))
+        return self.config.norm.of(self.project(self.config.code(self.table[tokens] / DEVIATION)))

@@ -10,10 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number, snake
-from wetware.kernels import gated_sum, rms_norm, spike_linear
+from wetware.kernels import gated_sum, spike_linear
+from wetware.layers.block_output import BlockOutput, ResidualOutput
+from wetware.layers.homeostasis import Homeostasis
 from wetware.layers.linear import Linear
+from wetware.layers.norm import Norm, RMSNorm, Unnormalised
 from wetware.modulation import ModulatorConfig, Signals
-from wetware.neurons import LIF, Activity, NeuronConfig, NeuronParams
+from wetware.neurons import LIF, Activity, Neuron, NeuronConfig, NeuronParams
 from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import NEURON, filled, hollow, orthogonal, parameter
 from wetware.state import State
@@ -92,15 +95,24 @@ class SpikingBlock(Config):
     """``y = x + gate(u) * W_out s`` with ``u = rms_norm(x)`` and s the spikes of neurons driven by ``W_in u``.
 
     The residual stream is continuous, what crosses from neuron to neuron is spikes. Without the stream, gradients do not
-    reach the first layers of a deep spiking network.
+    reach the first layers of a deep spiking network. output: what is handed on, with the stream or without. norm: how what
+    comes in is normalised before it drives neurons.
     """
 
     neuron: NeuronConfig = LIF()
     recurrence: Recurrence | None = Recurrence()
     gate: Gate | None = InputGate()
+    norm: Norm = RMSNorm()
+    output: BlockOutput = ResidualOutput()
+    homeostasis: Homeostasis | None = None
 
     def build(self, *, width: int, depth: int, modulators: tuple[ModulatorConfig, ...] = ()) -> Block:
         return Block(self, width, depth, modulators)
+
+    @property
+    def relays_spikes(self) -> bool:
+        """Whether what drives a block are the spikes of the block below and nothing else, as they are."""
+        return not self.output.projects and self.gate is None and isinstance(self.norm, Unnormalised)
 
 
 class Block(nn.Module, Counted):
@@ -111,35 +123,45 @@ class Block(nn.Module, Counted):
         self.config = config
         self.fc_in = Linear(width, width)
         self.neuron = config.neuron.build(size=width)
-        self.fc_out = Linear(width, width, scale=2.0 * depth**-0.5)
+        if config.output.projects:
+            self.fc_out = Linear(width, width, scale=2.0 * depth**-0.5)
         if config.recurrence:
             self.fc_rec = config.recurrence.build(size=width)
         if config.gate:
             self.gate = config.gate.build(width=width)
+        if config.homeostasis:
+            self.homeostasis = config.homeostasis.build(size=width)
         self.modulators = nn.ModuleDict({snake(type(m).__name__): m.build(size=width) for m in modulators})
+        self.input_neuron: list[Neuron] = []  # whose spikes, and nothing else, come in; a list, so as not to own it
 
     def init_state(self, batch: int) -> State:
         return self.neuron.init_state(batch)
 
     def operations(self, work: Workload) -> Iterator[Operation]:
-        """The stream is real-valued: ``fc_in`` multiplies. What spikes go through only adds: a row for each that fired."""
+        """A stream is real-valued: ``fc_in`` multiplies. What spikes go through only adds: a row for each that fired."""
         width, spikes = len(self.fc_in.weight), work.spikes[self.neuron]
-        yield Operation("fc_in", width, width, weights=(self.fc_in.weight,))
+        incoming = work.spikes[self.input_neuron[0]] if self.input_neuron else None
+        yield Operation("fc_in", width, width, incoming, (self.fc_in.weight,))
         if self.config.recurrence:
             yield Operation("fc_rec", width, width, spikes, (self.fc_rec,))
-        yield Operation("fc_out", width, width, spikes, (self.fc_out.weight,))
+        if self.config.output.projects:
+            yield Operation("fc_out", width, width, spikes, (self.fc_out.weight,))
 
     def params(self, signals: Signals) -> NeuronParams:
-        """The parameters of the neurons, as the modulators leave them."""
+        """The parameters of the neurons, as homeostasis and the modulators leave them."""
         params = self.neuron.params()
+        if self.config.homeostasis:
+            params = self.homeostasis(params)
         for modulate in self.modulators.values():
             params = modulate(params, signals)
         return params
 
     def forward(self, x: Tensor, state: Any, signals: Signals, keep: Tensor | None) -> tuple[Tensor, Activity, State]:
-        params = self.params(signals)
-        u = rms_norm(x)
-        recurrent = self.fc_rec if self.config.recurrence else None
-        activity, state = self.neuron(self.fc_in(u), state, params, recurrent, keep)
-        out = spike_linear(activity.spikes, self.fc_out.weight)
-        return self.gate(x, u, out) if self.config.gate else x + out, activity, state
+        params, config = self.params(signals), self.config
+        u = config.norm.of(x)
+        recurrent = self.fc_rec if config.recurrence else None
+        current = spike_linear(u, self.fc_in.weight) if self.input_neuron else self.fc_in(u)
+        activity, state = self.neuron(current, state, params, recurrent, keep)
+        out = spike_linear(activity.spikes, self.fc_out.weight) if config.output.projects else activity.spikes
+        under = config.output.under(x)
+        return self.gate(under, u, out) if config.gate else under + out, activity, state

@@ -3,9 +3,9 @@
 from wetware.models.bio_nanochat import BioNanochat
 from wetware.models.gpt import GPT
 from wetware.models.gru import GRU
-from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output
+from wetware.models.language_model import FiringTarget, LanguageModel, ModelConfig, Output, reconfigured
 from wetware.models.lstm import LSTM
-from wetware.models.real_sam import RealSam
+from wetware.models.real_sam import MembraneReading, RealSam
 from wetware.models.spikewhale import FiringFloor, SpikeWhale
 
 MODELS: dict[str, type[ModelConfig]] = {
@@ -26,8 +26,10 @@ __all__ = [
     "FiringFloor",
     "FiringTarget",
     "LanguageModel",
+    "MembraneReading",
     "ModelConfig",
     "Output",
     "RealSam",
     "SpikeWhale",
+    "reconfigured",
 ]

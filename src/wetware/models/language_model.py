@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, ConfigError, number
-from wetware.modulation import NEUTRAL, Signals, SignalTracker
+from wetware.modulation import NEUTRAL, Modulator, Signals, SignalTracker
 from wetware.neurons import Activity, NeuronParams
 from wetware.parameters import initialize
-from wetware.plasticity import Rule, Ruled
+from wetware.plasticity import Between, Rule, Ruled
 from wetware.state import State
 
 
@@ -124,12 +124,36 @@ class LanguageModel(nn.Module):
 
     def rules(self) -> dict[str, Rule]:
         """What changes weights between optimizer steps, by the path of the module that it belongs to."""
-        return {
-            path: rule for path, module in self.named_modules() if isinstance(module, Ruled) and (rule := module.rule())
-        }
+        found: dict[str, Rule] = {}
+        for path, module in self.named_modules():
+            if isinstance(module, Ruled) and (rule := module.rule()):
+                found[path] = rule
+            elif isinstance(module, Modulator) and module.remembers:
+                found[path] = Remembering(module)
+        return found
 
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+
+class Remembering(Rule):
+    """Lets a modulator keep the last signals of training, for use."""
+
+    def __init__(self, modulator: Modulator) -> None:
+        self.modulator = modulator
+
+    def apply(self, between: Between) -> list[dict[str, Any]]:
+        if between.signals is not None:
+            self.modulator.remember(between.signals)
+        return []
+
+
+def reconfigured(model: LanguageModel, config: ModelConfig) -> LanguageModel:
+    """The model that ``config`` describes, with the weights and buffers of ``model``, which must have all that it needs."""
+    made = config.module()
+    names = made.state_dict().keys()
+    made.load_state_dict({name: tensor for name, tensor in model.state_dict().items() if name in names})
+    return made.to(next(model.parameters()).device)
 
 
 @dataclass(frozen=True, kw_only=True)

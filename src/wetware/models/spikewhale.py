@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from wetware.config import Config, number, snake
+from wetware.config import Config, ConfigError, number, snake
 from wetware.kernels import spike_linear
 from wetware.layers import LeakyReadout, Linear, MembraneReadout, NormalisedReadout, Recurrence
 from wetware.layers.spike_encoder import DEVIATION
@@ -80,6 +80,14 @@ class SpikeWhale(ModelConfig):
     modulators: tuple[ModulatorConfig, ...] = (GeneProgram(),)
     traits: tuple[TraitConfig, ...] = ()
     firing_floor: FiringFloor | None = FiringFloor()
+
+    def check(self) -> None:
+        super().check()
+        if any(each.surprise() for each in self.modulators):
+            raise ConfigError(
+                "SpikeWhale: inference = SurpriseStress is for RealSam; allowed here: NeutralStress, "
+                "FixedStress, FrozenStress"
+            )
 
     def module(self) -> SpikeWhaleModel:
         return SpikeWhaleModel(self)

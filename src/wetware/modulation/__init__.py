@@ -12,6 +12,14 @@ from wetware.modulation.effects import (
 from wetware.modulation.environment import Environment, LogNormalDiversity
 from wetware.modulation.free_neurons import FreeNeurons
 from wetware.modulation.gene_program import GeneProgram
+from wetware.modulation.inference import (
+    FixedStress,
+    FrozenStress,
+    InferenceStress,
+    NeutralStress,
+    Surprise,
+    SurpriseStress,
+)
 from wetware.modulation.modulator import Modulator, ModulatorConfig, stress_tracker
 from wetware.modulation.neuromodulators import (
     Acetylcholine,
@@ -32,12 +40,13 @@ from wetware.modulation.programs import (
     Programs,
     RandomPrograms,
 )
-from wetware.modulation.signals import NEUTRAL, Signals
+from wetware.modulation.signals import NEUTRAL, NEUTRAL_STRESS, Signals
 from wetware.modulation.stress import ConstantStress, LossStress, ShuffledStress, StressSource
 from wetware.modulation.trackers import SignalTracker, signals_of
 
 __all__ = [
     "NEUTRAL",
+    "NEUTRAL_STRESS",
     "PROGRAMS",
     "Acetylcholine",
     "CellPrograms",
@@ -47,15 +56,19 @@ __all__ = [
     "Dopamine",
     "Effects",
     "Environment",
+    "FixedStress",
     "FreeNeurons",
     "FromLoss",
+    "FrozenStress",
     "GeneProgram",
     "ImportedPrograms",
+    "InferenceStress",
     "LogNormalDiversity",
     "LossStress",
     "Modulator",
     "ModulatorConfig",
     "Neuromodulator",
+    "NeutralStress",
     "Noradrenaline",
     "PermutedPrograms",
     "ProgramFile",
@@ -68,6 +81,8 @@ __all__ = [
     "SignalTracker",
     "Signals",
     "StressSource",
+    "Surprise",
+    "SurpriseStress",
     "dominant",
     "packaged_effects",
     "program_matrix",

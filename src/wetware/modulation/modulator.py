@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeVar
 from torch import nn
 
 from wetware.config import Config
+from wetware.modulation.inference import SurpriseStress
 from wetware.modulation.signals import Signals
 from wetware.modulation.stress import StressSource
 from wetware.modulation.trackers import SignalTracker
@@ -30,9 +31,19 @@ class ModulatorConfig(Config):
         """Where the stress that this modulator reads comes from during training, if it reads any."""
         return None
 
+    def surprise(self) -> SurpriseStress | None:
+        """How stress follows the text that is read in use, if it does."""
+        return None
+
 
 class Modulator(nn.Module):
-    """``forward(params, signals) -> params``: changes parameters (a NamedTuple of [N] tensors), adds no state."""
+    """``forward(params, signals) -> params``: changes parameters (a NamedTuple of [N] tensors), adds no state. Where a signal
+    is each sequence's own, [B], the gain may become [B, N]. remembers: whether it keeps the last signals of training."""
+
+    remembers: bool = False
+
+    def remember(self, signals: Signals) -> None:
+        """Keep ``signals``, which training tells at its next step, in a buffer: called between steps, if it ``remembers``."""
 
     @abstractmethod
     def forward(self, params: P, signals: Signals) -> P:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from wetware.config import Config, number
-from wetware.modulation.signals import NEUTRAL
+from wetware.modulation.signals import NEUTRAL_STRESS
 from wetware.modulation.trackers import ShuffledTracker, SignalTracker
 
 
@@ -73,7 +73,7 @@ class LossStressTracker(SignalTracker):
     """See :class:`LossStress`."""
 
     def __init__(self, config: LossStress) -> None:
-        super().__init__(NEUTRAL.stress)
+        super().__init__(NEUTRAL_STRESS)
         self._config = config
         self.first: float | None = None  # the first loss; nothing has been heard yet
         self.fast = self.slow = self.lowest = self.variance = 0.0
@@ -87,14 +87,20 @@ class LossStressTracker(SignalTracker):
         config = self._config
         if self.first is None:
             self.fast = self.slow = self.first = self.lowest = loss
-        self.fast += (1.0 - config.fast) * (loss - self.fast)
-        self.slow += (1.0 - config.slow) * (loss - self.slow)
-        self.variance += (1.0 - config.slow) * ((loss - self.slow) ** 2 - self.variance)
+        heard = averaged(self.fast, self.slow, self.variance, loss, config.fast, config.slow)
+        self.fast, self.slow, self.variance = heard
         self.lowest = min(self.lowest, self.fast)
         deviation, span = math.sqrt(self.variance), self.first - self.lowest
         trend = _clip(0.5 + (self.fast - self.slow) / (2.0 * deviation)) if deviation > 0 else 0.5
         level = _clip((self.slow - self.lowest) / span) if span > 0 else 1.0
         self.value = config.trend_share * trend + (1.0 - config.trend_share) * level
+
+
+def averaged(fast: Any, slow: Any, variance: Any, loss: Any, fast_factor: float, slow_factor: float) -> tuple:
+    """``(fast, slow, variance)`` after a loss: two exponential averages, and that of the squared distance from the slow one."""
+    fast = fast + (1.0 - fast_factor) * (loss - fast)
+    slow = slow + (1.0 - slow_factor) * (loss - slow)
+    return fast, slow, variance + (1.0 - slow_factor) * ((loss - slow) ** 2 - variance)
 
 
 def _clip(x: float) -> float:

@@ -140,6 +140,8 @@ class LeakyLayer(Neuron, Counted):
         gain = params.gain
         if config.normalise:
             gain = gain * config.normalise.factor(params.decay)
+        if gain.ndim > 1:  # each sequence has its own, and the walk knows one for all
+            current, gain = current.to(wide) * gain[:, None], torch.ones_like(params.decay)
         with torch.autocast(current.device.type, enabled=False):
             spikes, membrane, state = config.scan(
                 current.to(wide),

@@ -15,14 +15,15 @@ class Between(NamedTuple):
     step: how many steps were done. seed: of the run. evidence: what the rule's module said of each part of the batch, as
     ``(share of the batch, evidence)``; the evidence is the module's own NamedTuple, and leaves in it that ask for gradients
     have them. moments: from a parameter to the tensors that the optimizer keeps of it, by name, to be changed in place (those
-    of its shape belong to its elements one by one). together: a sum over all processes that train the same model (the identity
-    where there is one), so that all of them decide alike.
+    of its shape belong to its elements one by one). signals: what the model will be told at the next step, or None. together:
+    a sum over all processes that train the same model (the identity where there is one), so that all of them decide alike.
     """
 
     step: int
     seed: int
     evidence: tuple[tuple[float, Any], ...]
     moments: Callable[[nn.Parameter], Mapping[str, Tensor]]
+    signals: Any = None  # of another room, which this one does not know
     together: Callable[[Tensor], Tensor] = lambda tensor: tensor
 
 

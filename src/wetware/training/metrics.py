@@ -49,6 +49,7 @@ class Metrics:
             "train/rate_factor": report.factor,
         }
         scalars |= {f"environment/{name}": value for name, value in report.signals.items()}
+        scalars |= {f"environment/gain_spread/{layer}": value for layer, value in enumerate(report.gain_spread)}
         for layer, rate in enumerate(report.firing):
             scalars[f"activity/firing_rate/{layer}"] = rate
         if report.firing:

@@ -10,7 +10,8 @@ from wetware.training.losses import Score
 class StepReport(NamedTuple):
     """What one optimizer step did. loss: nats per token. bits: bits per byte of the text just read. signals: what the model
     was told, by name, of those that it reads. firing: mean rate of each layer; dead, saturated: share of the neurons of each
-    layer that never, or nearly always, fired."""
+    layer that never, or nearly always, fired. gain_spread: the deviation over its neurons of each layer's gain, where stress
+    moves it."""
 
     step: int
     tokens: int
@@ -24,6 +25,7 @@ class StepReport(NamedTuple):
     dead: tuple[float, ...]
     saturated: tuple[float, ...]
     skipped: int
+    gain_spread: tuple[float, ...] = ()
 
 
 class Reporter:

@@ -68,12 +68,19 @@ def learn(
     return Learned(loss, total, [torch.stack(layer).sum(0) for layer in zip(*rates, strict=True)], evidence)
 
 
-def follow(rules: Mapping[str, Rule], learned: Learned, step: int, seed: int, optimizers: Optimizers) -> list[dict]:
-    """Let every rule do what is due after ``step`` steps; what they did, with the path of each."""
+def follow(
+    rules: Mapping[str, Rule],
+    learned: Learned,
+    step: int,
+    seed: int,
+    optimizers: Optimizers,
+    signals: Signals = NEUTRAL,
+) -> list[dict]:
+    """Let every rule do what is due after ``step`` steps; what they did, with the path of each. signals: of the next step."""
     events = []
     for path, rule in rules.items():
         evidence = tuple((share, told[path]) for share, told in learned.evidence if path in told)
-        between = Between(step, seed, evidence, optimizers.moments)
+        between = Between(step, seed, evidence, optimizers.moments, signals)
         events += [{"rule": path, **event} for event in rule.apply(between)]
     return events
 

@@ -21,7 +21,7 @@ from wetware.data import DataError, Packed, Stream, Tokenizer, prepare
 from wetware.data.files import write_atomically
 from wetware.models import LanguageModel
 from wetware.models.generation import Sampling, generate
-from wetware.modulation import signals_of
+from wetware.modulation import Signals, signals_of
 from wetware.state import State, flatten, select, to, unflatten
 from wetware.training import checkpoint
 from wetware.training.checkpoint import CheckpointError
@@ -242,7 +242,9 @@ class Trainer:
             self.states = None
         self.step += 1
         if norm < float("inf"):
-            self.events += follow(self.rules, learned, self.step, self.run.seed, self.optimizers)
+            self.events += follow(
+                self.rules, learned, self.step, self.run.seed, self.optimizers, signals_of(self.trackers)
+            )
         self.optimizers.zero_grad()
         self.tokens += self.stream.tokens_per_step
         self.seconds += time.monotonic() - started
@@ -265,7 +267,14 @@ class Trainer:
             dead,
             saturated,
             self.skipped,
+            self._gain_spread(signals),
         )
+
+    @torch.no_grad()
+    def _gain_spread(self, signals: Signals) -> tuple[float, ...]:
+        if "stress" not in self.trackers:
+            return ()
+        return tuple(float(params.gain.std(correction=0)) for params in self.model.neuron_params(signals))
 
     def _events(self, metrics: Metrics, last: bool) -> None:
         """What comes due after a step: evaluation, a sample, a checkpoint."""

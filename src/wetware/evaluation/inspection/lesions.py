@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from wetware.config import ablate, mechanisms
 from wetware.evaluation.inspection.neurons import layers_of
 from wetware.layers.leaky_readout import NEVER
-from wetware.models import LanguageModel
+from wetware.models import LanguageModel, reconfigured
 from wetware.modulation import PROGRAMS, dominant
 from wetware.modulation.gene_program import GeneProgramBridge
 from wetware.neurons import NeuronParams
@@ -30,10 +30,7 @@ class Lesion(NamedTuple):
 
 def without(model: LanguageModel, path: str) -> LanguageModel:
     """``model`` without the mechanism at ``path``; all its other weights as they are."""
-    less = ablate(model.config, path).module()
-    names = less.state_dict().keys()
-    less.load_state_dict({name: tensor for name, tensor in model.state_dict().items() if name in names})
-    return less.to(next(model.parameters()).device)
+    return reconfigured(model, ablate(model.config, path))
 
 
 def edited(model: LanguageModel, edit: Edit) -> LanguageModel:

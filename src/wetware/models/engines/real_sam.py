@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from wetware.layers import InputGate, NeuronGate
+from wetware.layers import InputGate, NeuronGate, ResidualOutput, RMSNorm
 from wetware.models.engines.compiled import CompiledEngine, unfit
 from wetware.models.engines.packing import neurons, packed, rows, stacked
 from wetware.models.real_sam import RealSamModel, RealSamState
@@ -21,11 +21,17 @@ from wetware.modulation import NEUTRAL
 
 def refuses(model: RealSamModel, batch: int = 1, weights: str = "float32") -> str | None:
     """Why this model cannot have this engine, or None."""
-    block = model.config.block
-    if reason := unfit(model, block.neuron, model.config.encoder.bits, weights):
+    block, config = model.config.block, model.config
+    if reason := unfit(model, block.neuron, config.encoder.bits, weights):
         return reason
     if block.gate is not None and not isinstance(block.gate, (InputGate, NeuronGate)):
         return f"knows InputGate and NeuronGate, got {type(block.gate).__name__}"
+    if not isinstance(block.output, ResidualOutput) or not isinstance(block.norm, RMSNorm):
+        return f"knows a normalised residual stream, got {type(block.output).__name__} and {type(block.norm).__name__}"
+    if config.membranes:
+        return "reads the stream only, and this model's readout reads membranes too"
+    if model.surprise:
+        return "has one stress for a text, and this model's follows its surprise"
     return None
 
 
