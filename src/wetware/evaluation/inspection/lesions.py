@@ -11,11 +11,11 @@ from torch import Generator, Tensor
 
 from wetware.config import ablate, mechanisms
 from wetware.evaluation.inspection.neurons import layers_of
-from wetware.layers.leaky_readout import NEVER
 from wetware.models import LanguageModel
 from wetware.modulation import PROGRAMS, dominant
 from wetware.modulation.gene_program import GeneProgramBridge
 from wetware.neurons import NeuronParams
+from wetware.neurons.integrator import NEVER
 
 Edit = Callable[[int, NeuronParams], NeuronParams]  # of the parameters of a layer, by its place
 
