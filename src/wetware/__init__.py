@@ -110,6 +110,7 @@ _HOMES = {
         "LogSpacedDecay",
         "MeanPreserving",
         "RelativeFastSigmoid",
+        "TwoCompartmentLIF",
         "UniformDecay",
         "VariancePreserving",
     ),

@@ -7,6 +7,7 @@ from wetware.neurons.neuron import Activity, Neuron, NeuronConfig, NeuronParams
 from wetware.neurons.normalise import MeanPreserving, VariancePreserving
 from wetware.neurons.reset import AttachedReset, DetachedReset
 from wetware.neurons.surrogate import FastSigmoid, RelativeFastSigmoid
+from wetware.neurons.two_compartment import TwoCompartmentLIF
 
 __all__ = [
     "LIF",
@@ -23,6 +24,7 @@ __all__ = [
     "NeuronConfig",
     "NeuronParams",
     "RelativeFastSigmoid",
+    "TwoCompartmentLIF",
     "UniformDecay",
     "VariancePreserving",
 ]

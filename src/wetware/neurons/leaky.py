@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -101,7 +101,7 @@ class Leaky(NeuronConfig):
 
 
 class LeakyLayer(Neuron, Counted):
-    """A layer of any :class:`Leaky` neuron. State: membrane after reset and last output, [B, N] each."""
+    """A layer of a :class:`Leaky` neuron. State: membrane after reset and last output, [B, N] each."""
 
     start: Tensor
 
@@ -114,8 +114,8 @@ class LeakyLayer(Neuron, Counted):
         if config.learned_threshold:
             self.log_threshold = parameter(size, draw=filled(0.0), role=NEURON)
 
-    def init_state(self, batch: int) -> LIFState:
-        zeros = self.start.new_zeros(batch, self.size, dtype=_wide(self.start))
+    def init_state(self, batch: int) -> Any:
+        zeros = self.start.new_zeros(batch, self.size, dtype=wide(self.start))
         return LIFState(zeros, zeros.clone())
 
     def params(self) -> NeuronParams:
@@ -131,32 +131,52 @@ class LeakyLayer(Neuron, Counted):
         yield Operation("reset", self.size, 1, work.spikes[self])
 
     def forward(
-        self, current: Tensor, state: LIFState, params: NeuronParams, recurrent: Tensor | None, keep: Tensor | None
-    ) -> tuple[Activity, LIFState]:
+        self, current: Tensor, state: Any, params: NeuronParams, recurrent: Tensor | None, keep: Tensor | None
+    ) -> tuple[Activity, Any]:
         # Membranes and thresholds are float32 at least: at 1.0 the spacing of bfloat16 is 0.008, coarser than what is learned.
-        config, wide = self.config, _wide(current)
-        params = NeuronParams(*(tensor.to(wide) for tensor in params))
-        state = LIFState(*(tensor.to(wide) for tensor in state))
-        gain = params.gain
-        if config.normalise:
-            gain = gain * config.normalise.factor(params.decay)
+        dtype = wide(current)
+        params = NeuronParams(*(tensor.to(dtype) for tensor in params))
+        state = type(state)(*(tensor.to(dtype) for tensor in state))
+        recurrent, keep = (None if tensor is None else tensor.to(dtype) for tensor in (recurrent, keep))
         with torch.autocast(current.device.type, enabled=False):
-            spikes, membrane, state = config.scan(
-                current.to(wide),
-                state,
-                params.decay,
-                params.threshold,
-                gain,
-                None if recurrent is None else recurrent.to(wide),
-                None if keep is None else keep.to(wide),
-                width=config.surrogate.width(params.threshold),
-                slope=config.surrogate.slope,
-                reset_gradient=config.reset.through,
-                bound=config.reset.bound,
-            )
+            return self._along_time(current.to(dtype), state, params, recurrent, keep)
+
+    def _along_time(
+        self, current: Tensor, state: Any, params: NeuronParams, recurrent: Tensor | None, keep: Tensor | None
+    ) -> tuple[Activity, Any]:
+        """``forward``, everything of one type."""
+        return self._scan(current, state, params, self._gain(params.gain, params.decay), recurrent, keep)
+
+    def _gain(self, gain: Tensor, decay: Tensor) -> Tensor:
+        """The factor on the current of a membrane of this decay."""
+        return gain * self.config.normalise.factor(decay) if self.config.normalise else gain
+
+    def _scan(
+        self,
+        drive: Tensor,
+        state: LIFState,
+        params: NeuronParams,
+        gain: Tensor,
+        recurrent: Tensor | None,
+        keep: Tensor | None,
+    ) -> tuple[Activity, LIFState]:
+        config = self.config
+        spikes, membrane, state = config.scan(
+            drive,
+            state,
+            params.decay,
+            params.threshold,
+            gain,
+            recurrent,
+            keep,
+            width=config.surrogate.width(params.threshold),
+            slope=config.surrogate.slope,
+            reset_gradient=config.reset.through,
+            bound=config.reset.bound,
+        )
         return Activity(spikes, membrane), state
 
 
-def _wide(tensor: Tensor) -> torch.dtype:
+def wide(tensor: Tensor) -> torch.dtype:
     """The type to keep membranes in beside ``tensor``: its own, float32 at least."""
     return torch.promote_types(tensor.dtype, torch.float32)
