@@ -1,6 +1,7 @@
 """Layers: the ordinary parts of a network, and the blocks that hold the mechanisms."""
 
 from wetware.layers.attention import KV, Attention, SelfAttention
+from wetware.layers.current_norm import LayerNormCurrents, RMSCurrents
 from wetware.layers.dispatch import LoadBalance
 from wetware.layers.fatigue import Fatigue
 from wetware.layers.initialisation import NormalWeights, Rule30, Rule116
@@ -28,6 +29,7 @@ __all__ = [
     "Fatigue",
     "Gauge",
     "InputGate",
+    "LayerNormCurrents",
     "LeakyReadout",
     "Lifecycle",
     "Linear",
@@ -38,6 +40,7 @@ __all__ = [
     "NormalWeights",
     "NormalisedReadout",
     "PlainReadout",
+    "RMSCurrents",
     "RabSnareRouting",
     "Recurrence",
     "ResidualStream",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from wetware.config import Config, number, snake
 from wetware.kernels import gated_sum, rms_norm, spike_linear
+from wetware.layers.current_norm import CurrentNorm
 from wetware.layers.linear import Linear
 from wetware.modulation import ModulatorConfig, Signals
 from wetware.neurons import LIF, Activity, NeuronConfig, NeuronParams
@@ -92,10 +93,11 @@ class SpikingBlock(Config):
     """``y = x + gate(u) * W_out s`` with ``u = rms_norm(x)`` and s the spikes of neurons driven by ``W_in u``.
 
     The residual stream is continuous, what crosses from neuron to neuron is spikes. Without the stream, gradients do not
-    reach the first layers of a deep spiking network.
+    reach the first layers of a deep spiking network. currents: what is done to ``W_in u`` before it drives neurons.
     """
 
     neuron: NeuronConfig = LIF()
+    currents: CurrentNorm | None = None
     recurrence: Recurrence | None = Recurrence()
     gate: Gate | None = InputGate()
 
@@ -110,6 +112,8 @@ class Block(nn.Module, Counted):
         super().__init__()
         self.config = config
         self.fc_in = Linear(width, width)
+        if config.currents:
+            self.currents = config.currents.build(size=width)
         self.neuron = config.neuron.build(size=width)
         self.fc_out = Linear(width, width, scale=2.0 * depth**-0.5)
         if config.recurrence:
@@ -120,6 +124,10 @@ class Block(nn.Module, Counted):
 
     def init_state(self, batch: int) -> State:
         return self.neuron.init_state(batch)
+
+    def loudness(self) -> nn.Parameter:
+        """What the feed-forward currents are proportional to at the start: scaling it scales them."""
+        return self.currents.gain if self.config.currents else self.fc_in.weight
 
     def operations(self, work: Workload) -> Iterator[Operation]:
         """The stream is real-valued: ``fc_in`` multiplies. What spikes go through only adds: a row for each that fired."""
@@ -140,6 +148,9 @@ class Block(nn.Module, Counted):
         params = self.params(signals)
         u = rms_norm(x)
         recurrent = self.fc_rec if self.config.recurrence else None
-        activity, state = self.neuron(self.fc_in(u), state, params, recurrent, keep)
+        current = self.fc_in(u)
+        if self.config.currents:
+            current = self.currents(current)
+        activity, state = self.neuron(current, state, params, recurrent, keep)
         out = spike_linear(activity.spikes, self.fc_out.weight)
         return self.gate(x, u, out) if self.config.gate else x + out, activity, state

@@ -26,6 +26,8 @@ def refuses(model: RealSamModel, batch: int = 1, weights: str = "float32") -> st
         return reason
     if block.gate is not None and not isinstance(block.gate, (InputGate, NeuronGate)):
         return f"knows InputGate and NeuronGate, got {type(block.gate).__name__}"
+    if block.currents is not None:
+        return f"knows currents as they are, got {type(block.currents).__name__}"
     return None
 
 
