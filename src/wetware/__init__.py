@@ -104,9 +104,11 @@ _HOMES = {
     "wetware.neurons": (
         "LIF",
         "AttachedReset",
+        "DecayByInput",
         "DetachedReset",
         "FastSigmoid",
         "GradedLIF",
+        "InputDecayNeuron",
         "LearnedDecay",
         "LearnedThreshold",
         "LogSpacedDecay",

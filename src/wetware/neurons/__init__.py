@@ -1,6 +1,7 @@
 """Neurons: parameters, state, equation. One neuron a file."""
 
 from wetware.neurons.graded import GradedLIF
+from wetware.neurons.input_decay import DecayByInput, InputDecayNeuron
 from wetware.neurons.leaky import LearnedDecay, LearnedThreshold, LogSpacedDecay, UniformDecay
 from wetware.neurons.lif import LIF
 from wetware.neurons.neuron import Activity, Neuron, NeuronConfig, NeuronParams
@@ -13,9 +14,11 @@ __all__ = [
     "LIF",
     "Activity",
     "AttachedReset",
+    "DecayByInput",
     "DetachedReset",
     "FastSigmoid",
     "GradedLIF",
+    "InputDecayNeuron",
     "LearnedDecay",
     "LearnedThreshold",
     "LogSpacedDecay",

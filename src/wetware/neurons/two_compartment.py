@@ -13,14 +13,22 @@ from wetware.config import number
 from wetware.kernels import Op, lif_scan
 from wetware.kernels.lif_scan import LIFState
 from wetware.neurons.integrator import integrated
-from wetware.neurons.leaky import DecayStart, Leaky, LeakyLayer, LearnedDecay, LogSpacedDecay, UniformDecay, wide
+from wetware.neurons.leaky import (
+    DecayStart,
+    LearnedDecay,
+    LogSpacedDecay,
+    Resetting,
+    ResettingLayer,
+    UniformDecay,
+    wide,
+)
 from wetware.neurons.neuron import Activity, NeuronParams
 from wetware.operations import Operation, Workload
 from wetware.parameters import NEURON, constant, filled, parameter, through
 
 
 @dataclass(frozen=True, kw_only=True)
-class TwoCompartmentLIF(Leaky):
+class TwoCompartmentLIF(Resetting):
     """A leaky integrate-and-fire neuron that fires by the sum of a fast compartment f, which the reset empties, and a slow
     one m, which it does not touch::
 
@@ -64,7 +72,7 @@ class TwoCompartmentState(NamedTuple):
     slow: Tensor
 
 
-class TwoCompartmentLayer(LeakyLayer):
+class TwoCompartmentLayer(ResettingLayer):
     """See :class:`TwoCompartmentLIF`. State: :class:`TwoCompartmentState`.
 
     What is walked is not f but the whole membrane ``v = f' + w m``, by the scan of any leaky neuron. As::
