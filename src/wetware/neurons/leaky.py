@@ -13,6 +13,7 @@ from torch import Tensor
 from wetware.config import Config, ConfigError, number
 from wetware.kernels import Op
 from wetware.kernels.lif_scan import LIFState
+from wetware.neurons.integrator import shared
 from wetware.neurons.neuron import Activity, Neuron, NeuronConfig, NeuronParams
 from wetware.neurons.normalise import InputNormalisation, VariancePreserving
 from wetware.neurons.reset import DetachedReset, Reset
@@ -188,6 +189,7 @@ class ResettingLayer(LeakyLayer):
         keep: Tensor | None,
     ) -> tuple[Activity, LIFState]:
         config = self.config
+        drive, gain = shared(drive, gain)
         spikes, membrane, state = config.scan(
             drive,
             state,

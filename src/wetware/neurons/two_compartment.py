@@ -120,7 +120,7 @@ class TwoCompartmentLayer(ResettingLayer):
         before = torch.cat([state.slow[:, None], slow[:, :-1]], 1)
         if keep is not None:
             before = before * keep[..., None]
-        drive = self._gain(params.gain, params.decay) * current + weight * (slow - params.decay * before)
+        drive = self._gain(params.gain, params.decay)[..., None, :] * current + weight * (slow - params.decay * before)
         whole = LIFState(state.membrane, state.spikes)
         activity, whole = self._scan(drive, whole, params, torch.ones_like(weight), recurrent, keep)
         return activity, TwoCompartmentState(*whole, last)

@@ -100,7 +100,7 @@ def real_sam_neurons() -> Study:
         "parameters? Expected before the first cell: a slow compartment that spikes do not reset helps, by 0.02 to 0.05, at "
         "contexts of more than four tokens and not at one or two, and lengthens the horizon; with slow decays spread it does "
         "no worse than with one for all; the fast compartment alone is worse than neurons with a spread of decays. (A pilot, "
-        "one seed of 200 k tokens: two compartments 0.026 ahead, their weights sinking; so it may be the fast one that helps.) "
+        "one seed of 200 k tokens: two compartments 0.026 ahead, their weights sinking, and the fast one alone as far ahead.) "
         "One decay for all is worse by about 0.01. Without recurrent weights, decays set by the input and no reset help by "
         "0.01 to 0.03, constant ones and no reset do not. Learned thresholds make no difference. Norms of currents gain less "
         "than 0.02. Graded output is at most 0.01 ahead, GRU 0.2.",
