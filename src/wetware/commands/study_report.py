@@ -71,7 +71,9 @@ def _csv(cells: list[dict]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: json.dumps(v) if isinstance(v, list) else v for key, v in cell.items()} for cell in cells)
+    writer.writerows(
+        {key: json.dumps(v) if isinstance(v, (list, dict)) else v for key, v in cell.items()} for cell in cells
+    )
     return text.getvalue()
 
 

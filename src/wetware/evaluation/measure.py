@@ -69,3 +69,8 @@ class Measure(Config):
     def table(self, figures: dict[str, Any]) -> Table:
         """``figures`` (also when read back from JSON) for people."""
         raise NotImplementedError
+
+    def side_by_side(self, figures: dict[str, list[dict[str, Any]]]) -> Table:
+        """The same for several kinds of model, each by its name and trained several times: what a study that takes this
+        measure of each cell has in its report. To be in one, a measure needs this."""
+        raise NotImplementedError

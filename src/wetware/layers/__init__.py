@@ -2,6 +2,7 @@
 
 from wetware.layers.attention import KV, Attention, SelfAttention
 from wetware.layers.block_output import ProjectedOutput, ResidualOutput, SpikeOutput
+from wetware.layers.current_norm import LayerNormCurrents, RMSCurrents
 from wetware.layers.dispatch import LoadBalance
 from wetware.layers.fatigue import Fatigue
 from wetware.layers.homeostasis import Fired, Homeostasis
@@ -33,6 +34,7 @@ __all__ = [
     "Gauge",
     "Homeostasis",
     "InputGate",
+    "LayerNormCurrents",
     "LeakyReadout",
     "Lifecycle",
     "Linear",
@@ -44,6 +46,7 @@ __all__ = [
     "NormalisedReadout",
     "PlainReadout",
     "ProjectedOutput",
+    "RMSCurrents",
     "RMSNorm",
     "RabSnareRouting",
     "Recurrence",

@@ -8,11 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number
-from wetware.kernels import lif_scan
-from wetware.kernels.lif_scan import LIFState
+from wetware.neurons.integrator import integrated
 from wetware.parameters import NEURON, filled, parameter, through
-
-NEVER = 1e30  # a threshold that no membrane reaches; the surrogate's tail is 0 there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +44,5 @@ class LeakyIntegrator(nn.Module):
     def forward(self, x: Tensor, state: Tensor, keep: Tensor | None) -> tuple[Tensor, Tensor]:
         wide = self._wide
         rho = torch.sigmoid(self.logit.to(wide))
-        never = torch.full_like(rho, NEVER)
-        with torch.autocast(x.device.type, enabled=False):
-            before = LIFState(state, torch.zeros_like(state))
-            keep = None if keep is None else keep.to(wide)
-            _, membrane, after = lif_scan(x.to(wide), before, rho, never, 1.0 - rho, None, keep, width=never.detach())
-        return membrane.to(x.dtype), after.membrane
+        read, after = integrated(x.to(wide), state, rho, 1.0 - rho, None if keep is None else keep.to(wide))
+        return read.to(x.dtype), after

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from wetware.config import Config, number, snake
 from wetware.kernels import gated_sum, spike_linear
 from wetware.layers.block_output import BlockOutput, ResidualOutput
+from wetware.layers.current_norm import CurrentNorm
 from wetware.layers.homeostasis import Homeostasis
 from wetware.layers.linear import Linear
 from wetware.layers.norm import Norm, RMSNorm, Unnormalised
@@ -97,9 +98,11 @@ class SpikingBlock(Config):
     The residual stream is continuous, what crosses from neuron to neuron is spikes. Without the stream, gradients do not
     reach the first layers of a deep spiking network. output: what is handed on, with the stream or without. norm: how what
     comes in is normalised before it drives neurons.
+    currents: what is done to ``W_in u`` before it drives neurons.
     """
 
     neuron: NeuronConfig = LIF()
+    currents: CurrentNorm | None = None
     recurrence: Recurrence | None = Recurrence()
     gate: Gate | None = InputGate()
     norm: Norm = RMSNorm()
@@ -122,6 +125,8 @@ class Block(nn.Module, Counted):
         super().__init__()
         self.config = config
         self.fc_in = Linear(width, width)
+        if config.currents:
+            self.currents = config.currents.build(size=width)
         self.neuron = config.neuron.build(size=width)
         if config.output.projects:
             self.fc_out = Linear(width, width, scale=2.0 * depth**-0.5)
@@ -136,6 +141,10 @@ class Block(nn.Module, Counted):
 
     def init_state(self, batch: int) -> State:
         return self.neuron.init_state(batch)
+
+    def loudness(self) -> nn.Parameter:
+        """What the feed-forward currents are proportional to at the start: scaling it scales them."""
+        return self.currents.gain if self.config.currents else self.fc_in.weight
 
     def operations(self, work: Workload) -> Iterator[Operation]:
         """A stream is real-valued: ``fc_in`` multiplies. What spikes go through only adds: a row for each that fired."""
@@ -161,6 +170,8 @@ class Block(nn.Module, Counted):
         u = config.norm.of(x)
         recurrent = self.fc_rec if config.recurrence else None
         current = spike_linear(u, self.fc_in.weight) if self.input_neuron else self.fc_in(u)
+        if config.currents:
+            current = self.currents(current)
         activity, state = self.neuron(current, state, params, recurrent, keep)
         out = spike_linear(activity.spikes, self.fc_out.weight) if config.output.projects else activity.spikes
         under = config.output.under(x)

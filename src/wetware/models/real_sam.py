@@ -137,7 +137,7 @@ class RealSamModel(LanguageModel):
 
     @torch.no_grad()
     def calibrate(self, tokens: Tensor, rate: float) -> dict[str, float]:
-        """Layer by layer, bisect on the scale of ``fc_in`` until the layer fires at ``rate`` on what reaches it.
+        """Layer by layer, bisect on the scale of its currents until the layer fires at ``rate`` on what reaches it.
 
         Fluctuation-driven initialisation (Rossbroich, Gygax and Zenke, 2022), measured instead of derived: without it deep
         layers of a spiking network start silent or saturated.
@@ -147,6 +147,6 @@ class RealSamModel(LanguageModel):
         for index, block in enumerate(self.blocks):
             state = block.init_state(len(tokens))
             run = lambda block=block, x=x, state=state: block(x, state, NEUTRAL, keep)  # noqa: E731
-            _, rates[str(index)] = scale_until(block.fc_in.weight, lambda run=run: run()[1], rate)
+            _, rates[str(index)] = scale_until(block.loudness(), lambda run=run: run()[1], rate)
             x = run()[0]
         return rates

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from wetware.kernels import Op, graded_scan
-from wetware.neurons.leaky import Leaky
+from wetware.neurons.leaky import Resetting
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradedLIF(Leaky):
+class GradedLIF(Resetting):
     """:class:`~wetware.neurons.LIF` with the step replaced by the smooth function whose derivative its surrogate gradient is::
 
         u_t = (pre_t - threshold) / width

@@ -13,7 +13,8 @@ from wetware.state import State
 
 
 class NeuronParams(NamedTuple):
-    """The parameters of a layer of neurons that a modulator may change, each [N]; the gain may be [B, N].
+    """The parameters of a layer of neurons that a modulator may change, each [N]; a gain may be [B, N], each
+    sequence's own.
 
     decay: fraction of the membrane kept per token, in (0, 1). threshold: membrane units, > 0. gain: factor on the
     feed-forward current.

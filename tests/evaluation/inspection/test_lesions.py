@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 
+import wetware
 from wetware.evaluation.inspection import Lesioned, layers_of, lesions
 from wetware.modulation import PROGRAMS, dominant
 
@@ -77,3 +78,13 @@ def test_the_intact_figure_is_that_of_the_evaluation(whale):
 
     score = held_out_loss(whale.model, whale.held_out, whale.tokenizer.token_bytes, limit=300)
     assert abs(Lesioned(limit=300).take(whale, nothing)["bits_per_byte"] - score.bits_per_byte) < 1e-9
+
+
+@torch.inference_mode()
+def test_slow_compartments_are_cut_off_where_there_are_any():
+    config = wetware.with_(wetware.tiny("real_sam"), "block.neuron", "TwoCompartmentLIF(weight=0.5)")
+    model, text = config.build(), TOKENS % config.vocab_size
+    cut = {lesion.name: lesion.make for lesion in lesions(model)}["slow compartments cut off"](model)
+    with_weight_0 = wetware.with_(config, "block.neuron.weight", 0.0).build()
+    assert torch.equal(cut(text).logits, with_weight_0(text).logits)
+    assert not torch.equal(cut(text).logits, model(text).logits)

@@ -11,11 +11,12 @@ from torch import Generator, Tensor
 
 from wetware.config import ablate, mechanisms
 from wetware.evaluation.inspection.neurons import layers_of
-from wetware.layers.leaky_readout import NEVER
 from wetware.models import LanguageModel, reconfigured
 from wetware.modulation import PROGRAMS, dominant
 from wetware.modulation.gene_program import GeneProgramBridge
 from wetware.neurons import NeuronParams
+from wetware.neurons.integrator import NEVER
+from wetware.neurons.two_compartment import TwoCompartmentLayer
 
 Edit = Callable[[int, NeuronParams], NeuronParams]  # of the parameters of a layer, by its place
 
@@ -63,6 +64,16 @@ def decays_at_most_median(model: LanguageModel) -> LanguageModel:
 
 
 @torch.no_grad()
+def without_slow_compartments(model: LanguageModel) -> LanguageModel:
+    """A copy whose neurons fire by their fast compartments alone."""
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, TwoCompartmentLayer):
+            module.slow_weight.zero_()
+    return model
+
+
+@torch.no_grad()
 def with_bridge(model: LanguageModel, change: Callable[[GeneProgramBridge], Any]) -> LanguageModel:
     """A copy of which every bridge was changed."""
     model = copy.deepcopy(model)
@@ -105,6 +116,8 @@ def lesions(model: LanguageModel) -> Iterator[Lesion]:
                 yield Lesion(f"{program} silent", about, lambda model, masks=masks: silenced(model, masks))
     if any(float(layer.params.decay.max()) > float(layer.params.decay.median()) for layer in layers):
         yield Lesion("decays at most median", "no slow neurons", decays_at_most_median)
+    if any(isinstance(layer.neuron, TwoCompartmentLayer) for layer in layers):
+        yield Lesion("slow compartments cut off", "what they add to membranes 0", without_slow_compartments)
 
 
 def inapplicable(model: LanguageModel) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -104,6 +105,26 @@ class MemoryHorizon(Measure):
         note = f"Memory horizon: {reach} tokens, by {figures['targets']} target tokens, the same at every context."
         columns = ("context", "nats per token", "bits per byte", "against full", "2 standard errors")
         return Table(columns, tuple(rows), note)
+
+    def side_by_side(self, figures: dict[str, list[dict[str, Any]]]) -> Table:
+        contexts = [context for runs in figures.values() for context in runs[0]["contexts"]]
+        shown = sorted(set(contexts))
+        rows = []
+        for name, runs in figures.items():
+            by_context = [dict(zip(run["contexts"], run["bits_per_byte"], strict=True)) for run in runs]
+            means = [
+                f"{statistics.fmean(run[context] for run in by_context):.4f}" if context in by_context[0] else ""
+                for context in shown
+            ]
+            reach = statistics.median_high(run["horizon"] for run in runs)
+            beyond = sum(run["at_least"] for run in runs)
+            rows.append((name, str(reach), f"{beyond} of {len(runs)}", *means))
+        note = (
+            "Bits per byte by how many tokens of context a fresh state was given, on the same target tokens, mean over seeds. "
+            "Horizon: median over seeds of the context from which on more of it could not be told from all of it; beside it, "
+            "in how many seeds half of the longest context was still worse than all of it, so that it may be longer."
+        )
+        return Table(("arm", "horizon", "at least", *map(str, shown)), tuple(rows), note)
 
 
 @torch.inference_mode()

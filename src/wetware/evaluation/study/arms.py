@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from wetware.config import Config, ConfigError, ablate, from_dict, get, mechanisms, nearest, snake, to_dict, with_
+from wetware.evaluation.measure import Measure
 from wetware.evaluation.study.matching import matched, parameters
 from wetware.layers import SelfAttention
 from wetware.models import GPT, ModelConfig
@@ -51,6 +52,7 @@ class Study:
     of the final score (None: all). match: whether arms get the width at which they have as many parameters as everything on.
     longer: how many times the tokens to train everything on with once more; between these, arms that take more time a token are
     compared with what everything on is worth in their time. called: the arm of ``run`` itself, for studies in which it is bare.
+    measures: taken of each finished cell beside its score; figures without a test.
     """
 
     run: Run
@@ -68,6 +70,7 @@ class Study:
     match: bool = True
     longer: tuple[float, ...] = ()
     called: str = EVERYTHING
+    measures: tuple[Measure, ...] = ()
 
     def arms(self) -> tuple[Arm, ...]:
         """Every arm, its parameters matched. ``run`` must be fitted to its tokenizer. Raises ConfigError for unknown paths."""

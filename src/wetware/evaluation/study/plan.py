@@ -12,8 +12,10 @@ from typing import Any
 
 import torch
 
+from wetware.config import from_dict, to_dict
 from wetware.data import prepare
 from wetware.data.files import digest
+from wetware.evaluation.measure import Measure
 from wetware.evaluation.study.arms import EQUAL_TIME, PEER, Arm, Study
 from wetware.evaluation.study.matching import parameters
 from wetware.training import Monitoring, Tokens, Trainer
@@ -42,7 +44,8 @@ class Plan:
     """What will be trained and how it will be judged.
 
     speeds: training tokens a second of each arm, measured before the first cell, every arm in turn, on ``threads`` threads:
-    what the time left is estimated from, and the cost of an arm. command: what makes the study again.
+    what the time left is estimated from, and the cost of an arm. command: what makes the study again. measures: taken of each
+    finished cell beside its score.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Plan:
     threads: int
     speeds: tuple[float, ...]
     command: str = ""
+    measures: tuple[Measure, ...] = ()
 
     @property
     def cells(self) -> list[tuple[str, int]]:
@@ -86,12 +90,16 @@ class Plan:
     def to_dict(self) -> dict[str, Any]:
         plain: dict[str, Any] = dict(vars(self))
         arms = [arm.to_dict() for arm in self.arms]
+        del plain["measures"]
+        if self.measures:  # left out when there are none, so that plans without keep the digests they had
+            plain["measures"] = [to_dict(measure) for measure in self.measures]
         return {"format": FORMAT, **plain, "arms": arms, "speeds": list(self.speeds), "analysis": list(ANALYSIS)}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Plan:
         kept: dict[str, Any] = {key: value for key, value in data.items() if key not in ("format", "analysis")}
         kept |= {"arms": tuple(Arm.from_dict(arm) for arm in data["arms"]), "speeds": tuple(data["speeds"])}
+        kept["measures"] = tuple(from_dict(measure) for measure in data.get("measures", ()))
         return cls(**kept)
 
     def markdown(self) -> str:
@@ -113,7 +121,11 @@ class Plan:
             count = parameters(arm.run.model)
             size = f"{count:,}" + (f" ({arm.unmatched:,})" if arm.unmatched != count else "")
             lines.append(f"| {arm.name} | {arm.group} | {arm.against or ''} | {arm.tokens:,} | {size} | {speed:,.0f} |")
-        return "\n".join([*lines, "", "## Analysis", "", *(f"- {line}" for line in ANALYSIS), ""])
+        lines += ["", "## Analysis", "", *(f"- {line}" for line in ANALYSIS)]
+        if self.measures:
+            titles = "; ".join(f"{measure.title} ({type(measure).__name__})" for measure in self.measures)
+            lines.append(f"- Beside it, of every cell, without a test: {titles}.")
+        return "\n".join([*lines, ""])
 
 
 Told = Callable[[str, float], None]  # what is being done, and the share that is done
@@ -145,7 +157,8 @@ def draw_up(
             arms += (replace(arm, name=f"{arm.name}, equal time", group=EQUAL_TIME, run=run, about=about),)
             speeds += (pace[arm.name],)
     watched = tuple(replace(arm, run=_watched(arm.run)) for arm in arms)
-    return Plan(name, study.question, watched, study.seeds, study.margin, study.held_out, threads, speeds, command)
+    asked = (study.question, watched, study.seeds, study.margin, study.held_out)
+    return Plan(name, *asked, threads, speeds, command, study.measures)
 
 
 def _watched(run: Any) -> Any:

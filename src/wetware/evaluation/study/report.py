@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from wetware.config import snake
 from wetware.evaluation.document import Document
 from wetware.evaluation.statistics import Interval, interval, short
 from wetware.evaluation.study.arms import ADDED, ANCHOR, CONTROL, EQUAL_TIME, LEFT_OUT, LONGER, PEER
@@ -64,6 +65,12 @@ def document(results: Results, pictures: Mapping[str, Path]) -> Document:
             "between the arms that train it longer. An arm that takes no more time a token is compared at equal tokens."
         )
         report.table(("arm", "effect [95 %]", "time a token"), [_timed(outcome) for outcome in timed])
+    for measure in plan.measures:
+        if figures := results.measured[snake(type(measure).__name__)]:
+            table = measure.side_by_side(figures)
+            report.heading(measure.title)
+            report.text(table.note)
+            report.table(table.columns, list(table.rows))
     for name, about in (("forest", "effects with 95 % intervals"), ("curves", "learning curves with 95 % bands")):
         if name in pictures:
             report.picture(pictures[name], about)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from wetware.config import snake
 from wetware.evaluation.power import limits
 from wetware.evaluation.statistics import Interval, Judged, Verdict, family, interval, paired
 from wetware.evaluation.study.arms import ADDED, EQUAL_TIME, LEFT_OUT, LONGER, Arm
@@ -66,7 +67,8 @@ class Outcome(NamedTuple):
 
 
 class Results(NamedTuple):
-    """A study as it stands. curves: for each arm and seed, (tokens, bits per byte) along the run."""
+    """A study as it stands. curves: for each arm and seed, (tokens, bits per byte) along the run. measured: by the name of a
+    measure and the arm, the figures of each finished cell; without those of models that it refused."""
 
     plan: Plan
     digest: str
@@ -74,6 +76,7 @@ class Results(NamedTuple):
     outcomes: tuple[Outcome, ...]
     limits: tuple[str, ...]
     curves: dict[str, dict[int, list[tuple[int, float]]]]
+    measured: dict[str, dict[str, list[dict[str, Any]]]]
 
     @property
     def done(self) -> int:
@@ -136,7 +139,8 @@ def results(store: Store, name: str) -> Results:
         }
         for arm in plan.arms
     }
-    return Results(plan, store.digest(name), cells, outcomes, _limits(plan, list(judged.values())), curves)
+    limits_of = _limits(plan, list(judged.values()))
+    return Results(plan, store.digest(name), cells, outcomes, limits_of, curves, _measured(plan, cells))
 
 
 def at_equal_time(plan: Plan, arm: Arm, scores: dict[str, dict[int, float]]) -> tuple[float, ...]:
@@ -164,6 +168,15 @@ def _differences(arm: Arm, scores: dict[str, dict[int, float]]) -> list[float]:
         return []
     mine, other = scores[arm.name], scores[arm.against]
     return [mine[seed] - other[seed] for seed in sorted(mine.keys() & other.keys())]
+
+
+def _measured(plan: Plan, cells: Sequence[Cell]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for name in (snake(type(measure).__name__) for measure in plan.measures):
+        taken = [(cell.arm, cell.result["measures"][name]) for cell in cells if name in cell.result.get("measures", {})]
+        by_arm = {arm.name: [f for of, f in taken if of == arm.name and "refused" not in f] for arm in plan.arms}
+        found[name] = {arm: figures for arm, figures in by_arm.items() if figures}
+    return found
 
 
 def _limits(plan: Plan, judged: Sequence[Judged]) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ from typing import Any
 import torch
 
 from wetware import __version__
-from wetware.config import with_
+from wetware.config import snake, with_
+from wetware.evaluation.measure import Subject
 from wetware.evaluation.study.matching import parameters
 from wetware.evaluation.study.plan import Plan
 from wetware.evaluation.study.store import Cell, Store, this_worker
@@ -111,6 +112,7 @@ class Worker:
             return {}, stopped.signal
         spent = time.process_time() - started
         score = trainer.evaluate(plan.held_out)
+        measured = _measured(plan, trainer, reporter)
         rows = [row for row in read(folder) if row["kind"] == "held_out"]
         result = {
             "bits_per_byte": score.bits_per_byte,
@@ -127,12 +129,33 @@ class Worker:
             "seconds": trainer.seconds,
             "processor_seconds": spent,  # of this process: since the last resume
             "curve": [[row["tokens"], row["bits_per_byte"], row["seconds"]] for row in rows],
+            **({"measures": measured} if measured else {}),
             "worker": self.name,
             "version": __version__,
             "torch": torch.__version__,
             "machine": f"{platform.system()} {platform.machine()} {os.cpu_count()} cores",
         }
         return result, None
+
+
+def _measured(plan: Plan, trainer: Trainer, reporter: _Beat) -> dict[str, Any]:
+    """The figures of every measure of the plan; of one that refuses, why."""
+    subject = Subject(
+        plan.name,
+        trainer.model,
+        trainer.tokenizer,
+        trainer.run.corpus,
+        trainer.train,
+        trainer.held_out,
+        plan.held_out,
+        trainer.run,
+    )
+    found = {}
+    for measure in plan.measures:
+        reason = measure.refusal(subject)
+        figures = {"refused": reason} if reason else measure.take(subject, lambda share: reporter.check())
+        found[snake(type(measure).__name__)] = figures
+    return found
 
 
 class _Beat(Reporter):
