@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from wetware.kernels.compiled import why_not
+from wetware.kernels.vesicle_scan.reference import misshapen
 
-RING = 7  # rows of the state before the ring
 FEW = 1 << 15  # pairs of a query and a key, below which another thread takes longer to call than to do without
 
 
@@ -30,7 +30,7 @@ def refuses(
     hidden: float = 0.0,
     sample: Callable | None = None,
 ) -> str | None:
-    """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
+    """Why these arguments need the reference, or None."""
     if reason := why_not():
         return reason
     if sample is not None:
@@ -40,18 +40,7 @@ def refuses(
             return f"needs tensors on the CPU, got {name} on {tensor.device.type}"
         if tensor.dtype != (torch.int64 if tensor is first else torch.float32):
             return f"needs float32, and int64 for first, got {name} of {tensor.dtype}"
-    if scores.ndim != 4 or not scores.numel() or scores.shape[2] > scores.shape[3]:
-        return f"needs scores of [B, H, Q, K], none of them 0 and Q no more than K, got {list(scores.shape)}"
-    batch, heads, queries, keys = scores.shape
-    if state.ndim != 4 or state.shape[2] <= RING:
-        return f"needs a state of [B, H, 7 + delay, K - Q] with a delay of 1 or more, got {list(state.shape)}"
-    if state.shape != (batch, heads, state.shape[2], keys - queries):
-        return f"needs a state of {[batch, heads, state.shape[2], keys - queries]}, got {list(state.shape)}"
-    if kinetics.shape != (19, heads):
-        return f"needs kinetics of {[19, heads]}, got {list(kinetics.shape)}"
-    if first.shape != (batch, queries):
-        return f"needs first of {[batch, queries]}, got {list(first.shape)}"
-    return f"needs a time of 0 or more, got {time}" if time < 0 else None
+    return misshapen(scores, state, kinetics, first, time)
 
 
 def run(
