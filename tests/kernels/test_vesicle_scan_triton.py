@@ -77,7 +77,7 @@ def test_a_call_on_the_cpu_gets_another_backend():
     [
         (lambda a: {"kinetics": a["kinetics"].bfloat16()}, "needs float32 or float64, got torch.bfloat16"),
         (lambda a: {"kinetics": a["kinetics"].to("meta")}, "needs cuda, got meta"),
-        (lambda a: {"sample": lambda p, ready, i: p * ready}, "release is drawn by a function of Python"),
+        (lambda a: {"sample": lambda p, ready, i: p * ready}, "release is drawn, which these kernels do not"),
         (lambda a: {"state": a["state"].float()}, "the type of the kinetics, torch.float64, got torch.float32"),
         (lambda a: {"kinetics": a["kinetics"].float(), "state": a["state"].float()}, "shorter one, got torch.float64"),
         (lambda a: {"first": a["first"].int()}, "needs int64 for first, got torch.int32"),

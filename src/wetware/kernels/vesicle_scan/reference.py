@@ -98,7 +98,8 @@ def reference(
         first: [B, Q] integers that do not fall along Q, the oldest key each query sees.
         time: position of the first query in its sequence, which places the ring.
         hidden: minus infinity makes of ``out`` what a softmax wants.
-        sample: gives r, in [0, R], of (1 - exp(...), R, i), both [B, H, K], in place of their product.
+        sample: gives r, in [0, R], of (1 - exp(...), R, i), both [B, H, K], in place of their product. If it has a
+            :class:`~wetware.kernels.vesicle_scan.drawing.Drawing` as its ``drawing``, compiled loops draw the same by that.
 
     Returns:
         out [B, H, Q, K] and the state [B, H, 7 + delay, K].

@@ -41,7 +41,7 @@ def refuses(
     if reason := why_not(kinetics, KERNELS):
         return reason
     if sample is not None:
-        return "release is drawn by a function of Python, which the kernels cannot call"
+        return "release is drawn, which these kernels do not"
     if state.dtype != kinetics.dtype:
         return f"needs a state in the type of the kinetics, {kinetics.dtype}, got {state.dtype}"
     if torch.promote_types(scores.dtype, kinetics.dtype) != kinetics.dtype:
