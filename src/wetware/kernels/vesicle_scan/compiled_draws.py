@@ -68,8 +68,8 @@ def draw(work, at, to, drawn, query, behind, slopes, width):
                 by_released, by_ready = ONE + slope * (ready - TWO * released), slope * released
                 sign = ONE if noise > np.float32(0.0) else -ONE
                 if abs(noise) > most:
-                    by_released = ONE + sign if released < held else ONE - sign
-                    by_ready = np.float32(0.0) if released < held else sign
+                    by_released = ONE + sign if released <= held else ONE - sign
+                    by_ready = np.float32(0.0) if released <= held else sign
                 work[i + SECOND] = by_released * p + by_ready
                 work[i + THIRD] = by_released * ready
     elif way == STRAIGHT:
