@@ -7,6 +7,8 @@ from torch import Tensor
 WORD, LONG = (1 << 32) - 1, (1 << 64) - 1
 GOLDEN = 0x9E3779B97F4A7C15
 """2^64 over the golden ratio: what is added to a seed so that neighbours are far apart."""
+ODD, OTHER = 0x9E3779B1, 0x85EBCA6B
+"""The same for 32 bits, and another: multiples of one number the things that are drawn for, of the other the draws of one."""
 
 
 def mix64(z: int) -> int:

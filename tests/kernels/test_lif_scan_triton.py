@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from wetware.kernels import lif_scan
+from wetware.kernels import gpu, lif_scan
 from wetware.kernels.lif_scan import LIFState
 from wetware.kernels.lif_scan import triton as backend
 
@@ -103,7 +103,7 @@ def test_what_is_not_there(triton_interpreter, monkeypatch):
     run("triton", given)
     monkeypatch.setattr(sys.modules[backend.KERNELS], "INTERPRETED", False)
     assert "TRITON_INTERPRET was changed after the kernels were first used" in reason(given)
-    monkeypatch.setattr(backend, "_installed", lambda: False)
+    monkeypatch.setattr(gpu, "installed", lambda: False)
     assert reason(given) == "triton is not installed"
 
 

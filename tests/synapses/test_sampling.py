@@ -84,9 +84,66 @@ def test_places_begin_again_at_a_document_and_go_on_in_a_chunk():
     assert places(first, torch.tensor([9, 2]), 7).tolist() == [[10, 11, 0, 1], [3, 4, 5, 6]]
 
 
-def test_kernels_refuse_to_draw():
+def outcome(backend, case, sample, dtype=torch.float32):
+    """Outputs, and the gradients of a weighing of them, of a case of the op where release is drawn."""
+    *floats, first = case.args
+    inputs = [value.detach().to(dtype).requires_grad_() for value in floats]
+    with vesicle_scan.using(backend):
+        outputs = vesicle_scan(*inputs, first, **case.keywords, sample=sample)
+    total = sum((out * torch.linspace(-1.0, 2.0, out.numel()).to(out).view(out.shape)).sum() for out in outputs)
+    return [*outputs, *torch.autograd.grad(total, inputs, materialize_grads=True)]
+
+
+def every_way():
+    yield from (kind() for kind in KINDS)
+    yield NormalSample(vesicles=1)  # cut on both sides
+    yield GumbelSample(temperature=0.3, vesicles=2, share=0.5)
+
+
+@pytest.mark.parametrize("sampler", list(every_way()), ids=lambda s: f"{type(s).__name__}-{s.vesicles}-{s.share}")
+def test_the_loops_draw_what_the_reference_draws(sampler):
+    """Values and every gradient. Of these numbers none lies so near its probability that rounding would change a choice."""
+    drawn = False
+    for case in vesicle_scan.cases():
+        batch, heads, queries, keys = case.args[0].shape
+        place = torch.arange(keys - queries, keys).expand(batch, -1)
+        sample = Draws(sampler, 3, heads, place, place * 7919 % 50, keys)
+        mine, reference = outcome("numba", case, sample), outcome("reference", case, sample)
+        for a, b in zip(mine, reference, strict=True):
+            largest = float(b.detach().abs().max()) if b.numel() else 0.0
+            torch.testing.assert_close(a, b, atol=3e-6 * max(1.0, largest), rtol=0)
+        drawn |= not torch.allclose(mine[0], outcome("reference", case, None)[0], atol=0.01)
+    assert drawn
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("hazard", [1e-9, 1e-3, 30.0])
+def test_the_loops_draw_at_the_ends(kind, hazard):
+    """Where almost nothing or almost all is let go, and half of the pools are all but empty: kappa brings the share
+    there. (Of an empty one the normal way has no slope.)"""
+    generator = torch.Generator().manual_seed(0)
+    case = list(vesicle_scan.cases())[3]
+    scores, state, kinetics, first = (value.clone() for value in case.args)
+    kinetics[7], kinetics[8] = hazard, 0.0
+    state[:, :, 2] *= torch.rand(state[:, :, 2].shape, generator=generator, dtype=state.dtype).round() + 1e-3
+    state[:, :, 2] /= 1.001
+    place = torch.arange(first.shape[1]).expand(first.shape[0], -1)
+    sample = Draws(kind(), 0, kinetics.shape[1], place, place, scores.shape[-1])
+    case = case._replace(args=(scores, state, kinetics, first))
+    for a, b in zip(outcome("numba", case, sample), outcome("reference", case, sample), strict=True):
+        assert a.isfinite().all()
+        torch.testing.assert_close(a, b, atol=1e-4 * max(1.0, float(b.detach().abs().max())), rtol=0)
+
+
+def test_who_draws_and_who_refuses():
     part = built(None)
-    state, first = part.init_state(1), torch.zeros(1, 3, dtype=torch.long)
-    for name in vesicle_scan.backends:
+    given = (torch.zeros(1, 2, 3, 3), part.init_state(1), part.kinetics(), torch.zeros(1, 3, dtype=torch.long))
+    numba = vesicle_scan.backends["numba"].refuses
+    for kind in KINDS:
+        assert numba(*given, time=0, sample=draws(kind(), queries=3, keys=3)) is None
+    assert "rows to draw from of [1, 2, 3], got [1, 2, 2]" in (
+        numba(*given, time=0, sample=draws(NormalSample(), queries=2, keys=3)) or ""
+    )
+    for name in vesicle_scan.backends:  # a function that tells nothing
         with vesicle_scan.using(name), pytest.raises(Refused):
-            vesicle_scan(torch.zeros(1, 2, 3, 3), state, part.kinetics(), first, time=0, sample=draws(NormalSample()))
+            vesicle_scan(*given, time=0, sample=lambda p, ready, query: p * ready)

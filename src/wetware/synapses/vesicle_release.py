@@ -60,7 +60,7 @@ class VesicleRelease(Release):
     are half open. gain: of synchronous release. priming: share of the reserve that becomes ready, per token. slowdown: heads
     are spaced evenly in the logarithm, the last primes this many times more slowly and releases by its square root less. delay:
     tokens until a vesicle is back. strength: lambda at the start; at 0 nothing is changed before training. All but the delay
-    are learned, for each head. sampler: release is drawn, not its mean; slow.
+    are learned, for each head. sampler: release is drawn, not its mean.
 
     What it is: an analogy, and inside a sequence a learned penalty on keys that were attended to. Its controls:
     :class:`FrequencyPenalty`, :class:`StaticRelease`. After Tsodyks and Markram, 1997; the form is ours.

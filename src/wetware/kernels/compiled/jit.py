@@ -15,11 +15,12 @@ from numba.core import event
 
 @functools.cache
 def _stamp() -> str:
-    """A digest of all sources that compiled code is made from: this folder, and every file that imports :func:`jit`."""
+    """A digest of all sources that compiled code is made from: this folder, every file that imports :func:`jit`, and those
+    named ``compiled``, which may hold no more than its constants."""
     digest, here = hashlib.sha256(), Path(__file__).parent
     for path in sorted(here.parents[1].rglob("*.py")):
         source = path.read_bytes()
-        if path.parent == here or b"compiled.jit import" in source:
+        if path.parent == here or path.name.startswith("compiled") or b"compiled.jit import" in source:
             digest.update(source)
     return digest.hexdigest()
 

@@ -80,3 +80,22 @@ def exp_within(x):
     r = (x - n * _HIGH) - n * _LOW
     p = ((((_P0 * r + _P1) * r + _P2) * r + _P3) * r + _P4) * r + _P5
     return (p * r * r + r + np.float32(1.0)) * _from_bits(np.int32(np.int32(_to_bits(t) << np.int32(23)) + _UNIT))
+
+
+# of erfinv(x) = x P(w) with w = -log(1 - x^2) (Giles, 2012): P in w - 2.5 below 5, above in sqrt(w) - 3
+_N0, _N1, _N2 = np.float32(2.81022636e-8), np.float32(3.43273939e-7), np.float32(-3.5233877e-6)
+_N3, _N4, _N5 = np.float32(-4.39150654e-6), np.float32(2.1858087e-4), np.float32(-1.25372503e-3)
+_N6, _N7, _N8 = np.float32(-4.17768164e-3), np.float32(2.46640727e-1), np.float32(1.50140941)
+_F0, _F1, _F2 = np.float32(-2.00214257e-4), np.float32(1.00950558e-4), np.float32(1.34934322e-3)
+_F3, _F4, _F5 = np.float32(-3.67342844e-3), np.float32(5.73950773e-3), np.float32(-7.6224613e-3)
+_F6, _F7, _F8 = np.float32(9.43887047e-3), np.float32(1.00167406), np.float32(2.83297682)
+
+
+@jit
+def erfinv(x):
+    """The inverse of the error function in float32, for x within (-1, 1), within 1e-6 of itself."""
+    w = -log((np.float32(1.0) - x) * (np.float32(1.0) + x))
+    a, b = w - np.float32(2.5), np.float32(math.sqrt(max(w, np.float32(0.0)))) - np.float32(3.0)
+    near = ((((((_N0 * a + _N1) * a + _N2) * a + _N3) * a + _N4) * a + _N5) * a + _N6) * a + _N7
+    far = ((((((_F0 * b + _F1) * b + _F2) * b + _F3) * b + _F4) * b + _F5) * b + _F6) * b + _F7
+    return (near * a + _N8 if w < np.float32(5.0) else far * b + _F8) * x

@@ -7,16 +7,13 @@ each program adds up the gradients of its own sequences and neurons, PyTorch add
 
 from __future__ import annotations
 
-import functools
 import importlib
-import importlib.util
-import os
-import sys
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from wetware.kernels.gpu import blocks_of, interpreting, why_not
 from wetware.kernels.lif_scan.reference import LIFState
 
 KERNELS = "wetware.kernels.lif_scan.triton_kernels"
@@ -29,16 +26,6 @@ TOGETHER_INTERPRETED = {"ROWS": 16, "BLOCK": 128, "INNER": 128}
 # Up to so many blocks of neurons one program walks them all and time too. Beyond, the products are too much for one
 # multiprocessor: each block gets a program, each token a launch. Reckoned from operation counts, not measured.
 BLOCKS_OF_ONE_PROGRAM = 4
-
-
-def interpreting() -> bool:
-    """Whether TRITON_INTERPRET asks for the interpreter now; read as Triton reads it."""
-    return os.environ.get("TRITON_INTERPRET", "").lower() in ("1", "true", "yes", "on", "y")
-
-
-@functools.cache
-def _installed() -> bool:
-    return importlib.util.find_spec("triton") is not None
 
 
 def refuses(
@@ -77,26 +64,9 @@ def refuses(
 
 def _no_device(current: Tensor, recurrent: bool) -> str | None:
     """Why no kernel can run on the device of ``current``, or not in its type."""
-    device = current.device
-    if device.type == "cpu" and not interpreting():
-        return (
-            "the tensors are on the CPU and Triton's interpreter is not on (TRITON_INTERPRET=1 turns it on, for tests)"
-        )
-    if device.type not in ("cpu", "cuda"):
-        return f"needs cuda, got {device.type}"
-    if current.dtype not in (torch.float32, torch.float64):
-        return f"needs float32 or float64, got {current.dtype}"
-    if not _installed():
-        return "triton is not installed"
-    loaded = sys.modules.get(KERNELS)
-    if loaded is not None and interpreting() != loaded.INTERPRETED:
-        return "TRITON_INTERPRET was changed after the kernels were first used; it holds from then on"
-    if device.type == "cuda" and not interpreting():
-        if recurrent and current.dtype == torch.float64:
-            return "recurrent weights in float64 are not supported on a GPU: tl.dot may not take them"
-        if torch.version.hip is None and torch.cuda.get_device_capability(device) < (8, 0):
-            return f"Triton needs compute capability 8.0, {device} has {torch.cuda.get_device_capability(device)}"
-    return None
+    if current.device.type == "cuda" and not interpreting() and recurrent and current.dtype == torch.float64:
+        return "recurrent weights in float64 are not supported on a GPU: tl.dot may not take them"
+    return why_not(current, KERNELS)
 
 
 def run(
@@ -128,14 +98,10 @@ def _table(decay: Tensor, threshold: Tensor, gain: Tensor, constants: tuple) -> 
     return torch.stack([decay, threshold, gain, 1.0 / width, slope / width, reset_gradient * threshold, clamp])
 
 
-def _blocks(length: int, block: int) -> int:
-    return -(-length // block)
-
-
 def _launch_apart(name: str, arguments: tuple, batch: int, size: int, bounded: bool) -> None:
     """One launch for all time; a program for each sequence and block of neurons."""
     kernel, sizes = getattr(importlib.import_module(KERNELS), name), APART_INTERPRETED if interpreting() else APART
-    kernel[(batch, _blocks(size, sizes["BLOCK"]))](*arguments, BOUNDED=bounded, **sizes)
+    kernel[(batch, blocks_of(size, sizes["BLOCK"]))](*arguments, BOUNDED=bounded, **sizes)
 
 
 def _launch_together(name: str, arguments: tuple, batch: int, steps: int, size: int, bounded: bool) -> None:
@@ -144,7 +110,7 @@ def _launch_together(name: str, arguments: tuple, batch: int, steps: int, size: 
         getattr(importlib.import_module(KERNELS), name),
         TOGETHER_INTERPRETED if interpreting() else TOGETHER,
     )
-    rows, blocks = _blocks(batch, sizes["ROWS"]), _blocks(size, sizes["BLOCK"])
+    rows, blocks = blocks_of(batch, sizes["ROWS"]), blocks_of(size, sizes["BLOCK"])
     if blocks <= BLOCKS_OF_ONE_PROGRAM:
         blocks, launches = 1, [(0, steps)]
     else:

@@ -15,10 +15,9 @@ import triton
 import triton.language as tl
 from triton import knobs
 
+from wetware.kernels.gpu import helper
+
 INTERPRETED = knobs.runtime.interpret
-# In the interpreter a kernel runs as Python, and what it calls can be plain functions: as jit functions they would patch the
-# whole of Triton's language at every call, which took most of the time.
-helper = (lambda function: function) if INTERPRETED else triton.jit
 
 # ----------------------------------------------------------------------------------------------------- one neuron, one token
 

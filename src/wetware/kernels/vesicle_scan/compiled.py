@@ -1,6 +1,7 @@
 """``vesicle_scan`` compiled by numba: blocks of keys that walk over their queries, their state in the nearest cache.
 
-Nothing but the arguments is kept for backward. Measured on one thread of a processor with vectors of sixteen numbers.
+Release that a sampler draws is drawn here too, if it tells how: see ``drawing``. Nothing but the arguments is kept for
+backward. Measured on one thread of a processor with vectors of sixteen numbers.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import torch
 from torch import Tensor
 
 from wetware.kernels.compiled import why_not
+from wetware.kernels.vesicle_scan.drawing import Drawing
+from wetware.kernels.vesicle_scan.reference import misshapen
 
-RING = 7  # rows of the state before the ring
 FEW = 1 << 15  # pairs of a query and a key, below which another thread takes longer to call than to do without
 
 
@@ -30,28 +32,22 @@ def refuses(
     hidden: float = 0.0,
     sample: Callable | None = None,
 ) -> str | None:
-    """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
+    """Why these arguments need the reference, or None."""
     if reason := why_not():
         return reason
-    if sample is not None:
+    drawing = getattr(sample, "drawing", None)
+    if sample is not None and drawing is None:
         return "release is drawn by a function of Python, which the loops cannot call"
     for name, tensor in (("scores", scores), ("state", state), ("kinetics", kinetics), ("first", first)):
         if not tensor.is_cpu:
             return f"needs tensors on the CPU, got {name} on {tensor.device.type}"
         if tensor.dtype != (torch.int64 if tensor is first else torch.float32):
             return f"needs float32, and int64 for first, got {name} of {tensor.dtype}"
-    if scores.ndim != 4 or not scores.numel() or scores.shape[2] > scores.shape[3]:
-        return f"needs scores of [B, H, Q, K], none of them 0 and Q no more than K, got {list(scores.shape)}"
-    batch, heads, queries, keys = scores.shape
-    if state.ndim != 4 or state.shape[2] <= RING:
-        return f"needs a state of [B, H, 7 + delay, K - Q] with a delay of 1 or more, got {list(state.shape)}"
-    if state.shape != (batch, heads, state.shape[2], keys - queries):
-        return f"needs a state of {[batch, heads, state.shape[2], keys - queries]}, got {list(state.shape)}"
-    if kinetics.shape != (19, heads):
-        return f"needs kinetics of {[19, heads]}, got {list(kinetics.shape)}"
-    if first.shape != (batch, queries):
-        return f"needs first of {[batch, queries]}, got {list(first.shape)}"
-    return f"needs a time of 0 or more, got {time}" if time < 0 else None
+    if reason := misshapen(scores, state, kinetics, first, time):
+        return reason
+    if drawing is not None and (drawing.rows.shape != scores.shape[:3] or not drawing.rows.is_cpu):
+        return f"needs rows to draw from of {list(scores.shape[:3])}, got {list(drawing.rows.shape)}"
+    return None
 
 
 def run(
@@ -65,9 +61,16 @@ def run(
     sample: Callable | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Same signature and meaning as the reference."""
+    drawn = None if sample is None else _drawn(sample.drawing)  # ty: ignore[missing-attribute]
     if torch.is_grad_enabled() and (scores.requires_grad or state.requires_grad or kinetics.requires_grad):
-        return _Compiled.apply(scores, state, kinetics, first, time, hidden)
-    return _forward(scores, state, kinetics, first, time, hidden)
+        return _Compiled.apply(scores, state, kinetics, first, time, hidden, drawn)
+    return _forward(scores, state, kinetics, first, time, hidden, drawn)
+
+
+def _drawn(drawing: Drawing) -> tuple:
+    """What ``compiled_draws`` takes."""
+    rows = drawing.rows.flatten().numpy().astype(np.uint32)
+    return rows, int(drawing.way), drawing.vesicles, np.float32(1.0 / drawing.temperature), np.float32(drawing.share)
 
 
 @functools.cache
@@ -83,7 +86,7 @@ def _arrays(*tensors: Tensor) -> tuple[np.ndarray, ...]:
 def _blocks(queries: int) -> tuple[int, np.uint64]:
     """How many groups of keys walk together, and the keys of each. Two groups read longer pieces of each row, one leaves room
     in the cache for what backward writes down."""
-    return (2 if 64 <= queries < 4096 else 1), np.uint64(_module("vesicle_scan.compiled_loops").LANES)
+    return (2 if 64 <= queries < 4096 else 1), np.uint64(_module("vesicle_scan.compiled_rows").LANES)
 
 
 def _walk(loop: Any, arrays: tuple, scores: Tensor) -> None:
@@ -99,7 +102,7 @@ def _walk(loop: Any, arrays: tuple, scores: Tensor) -> None:
 
 
 def _forward(
-    scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, time: int, hidden: float
+    scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, time: int, hidden: float, drawn: tuple | None
 ) -> tuple[Tensor, Tensor]:
     batch, heads, queries, keys = scores.shape
     out, left = scores.new_empty(scores.shape), scores.new_empty(batch, heads, state.shape[2], keys)
@@ -108,6 +111,7 @@ def _forward(
         time,
         np.float32(hidden),
         *_arrays(out, left),
+        drawn,
         *_blocks(queries),
     )
     _walk(_module("vesicle_scan.compiled_loops").walk_forward, arrays, scores)
@@ -117,12 +121,19 @@ def _forward(
 class _Compiled(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, time: int, hidden: float
+        ctx: Any,
+        scores: Tensor,
+        state: Tensor,
+        kinetics: Tensor,
+        first: Tensor,
+        time: int,
+        hidden: float,
+        drawn: tuple | None,
     ) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(scores, state, kinetics, first)
-        ctx.time = time
+        ctx.time, ctx.drawn = time, drawn
         ctx.set_materialize_grads(False)
-        return _forward(scores, state, kinetics, first, time, hidden)
+        return _forward(scores, state, kinetics, first, time, hidden, drawn)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -137,8 +148,9 @@ class _Compiled(torch.autograd.Function):
             ctx.time,
             *_arrays(to_out, to_left, to_scores, to_state),
             sums,
+            ctx.drawn,
         )
         _walk(_module("vesicle_scan.compiled_back").walk_backward, (*arrays, *_blocks(scores.shape[2])), scores)
         to_kinetics = torch.from_numpy(sums).view(*scores.shape[:2], 19).sum(0).t()
         to_kinetics[4:7] *= 2.0 * kinetics[4:7]  # the loops know them squared
-        return to_scores, to_state, to_kinetics.float(), None, None, None
+        return to_scores, to_state, to_kinetics.float(), None, None, None, None

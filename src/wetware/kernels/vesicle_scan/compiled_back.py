@@ -10,7 +10,21 @@ import numpy as np
 
 from wetware.kernels.compiled import maths
 from wetware.kernels.compiled.jit import inlined, jit
+from wetware.kernels.vesicle_scan.compiled_draws import draw
 from wetware.kernels.vesicle_scan.compiled_loops import (
+    afterwards,
+    constants,
+    copy,
+    copy_part,
+    erase,
+    let_go,
+    load,
+    opening,
+    ratio_to_rest,
+    rest,
+    tabulate,
+)  # fmt: skip
+from wetware.kernels.vesicle_scan.compiled_rows import (
     CE,
     CS,
     CX,
@@ -45,46 +59,49 @@ from wetware.kernels.vesicle_scan.compiled_loops import (
     S,
     U,
     X,
-    afterwards,
-    constants,
-    copy,
-    copy_part,
-    erase,
-    load,
-    release,
-    rest,
-    tabulate,
 )  # fmt: skip
 
 # what is written down of a query: the state, what came back, the logarithm (before: the score), the influx and what was held
 INFLUX, HELD = U(LANES * 9), U(LANES * 10)
 NEXT = U(LANES * 11)
+# and where release was drawn: what was released and its gradients by R and p, for which draws need a row more
+DRAWN, NEXT_DRAWN = U(LANES * 11), U(LANES * 15)
 # rows of a group on the way back: what was written down, then the gradients of the state, of what goes into the ring (before)
 # or came out of it (after), and of the output (before) or the score (after), then those of the kinetics, and of the ring
 GC, GB, GR, GP, GS, GX, GE, GRING, GD = (U(LANES * (11 + row)) for row in range(9))
 SUMS = U(LANES * 20)
 T_THETA, T_RHO, T_KON, T_KOFF, T_K1, T_K2, T_K3, T_KAPPA, T_ETA = (U(LANES * (20 + row)) for row in range(9))
 T_PRIMING, T_RS, T_CS, T_X0, T_RX, T_CX, T_RE, T_CE, T_LAM, T_EPS = (U(LANES * (29 + row)) for row in range(10))
-GIVEN = U(LANES * 39)
+RELEASED, BY_READY, BY_SHARE = U(LANES * 39), U(LANES * 40), U(LANES * 41)
+GIVEN = U(LANES * 42)
 TWO = np.float32(2.0)
 
 
 @inlined
-def note(kept, at, row, width):
+def step(drawn):
+    """From what is written down of one query to the next."""
+    return NEXT if drawn is None else NEXT_DRAWN
+
+
+@inlined
+def note(kept, at, row, drawn, width):
     """One query asks the group written down at ``at``; the state it leaves goes to the next place."""
     k = constants(row)
     for n in range(width):
         i = at + n
         b, r, s, x, e = kept[i + B], kept[i + R], kept[i + S], kept[i + X], kept[i + E]
-        influx, calcium, held, released, ratio = release(k, kept[i + D], kept[i + C], r, s, x, e)
+        influx, calcium, opened = opening(k, kept[i + D], kept[i + C], s, x)
+        held = maths.exp_within(-opened)
+        released = r * (ONE - held) if drawn is None else kept[i + DRAWN]
+        ratio = ratio_to_rest(k, influx, released, e)
         new = afterwards(k, calcium, released, b, r, kept[i + P] + kept[i + IN], s, x, e)
         kept[i + D], kept[i + INFLUX], kept[i + HELD] = ratio, influx, held
-        i += NEXT
+        i += step(drawn)
         kept[i + C], kept[i + B], kept[i + R], kept[i + P], kept[i + S], kept[i + X], kept[i + E] = new
 
 
 @inlined
-def retreat(work, at, row, width):
+def retreat(work, at, row, drawn, width):
     """One query backwards, for the group at ``at``: from the gradients of the state it leaves to those of the state it met."""
     k = constants(row)
     for n in range(width):
@@ -94,7 +111,10 @@ def retreat(work, at, row, width):
         residual = k[RHO] * c
         calcium = residual + influx
         # output
-        released, open_now, open_rest = r * (ONE - held), (ONE - x) * k[KAPPA], (ONE - k[X0]) * k[KAPPA]
+        released = r * (ONE - held) if drawn is None else work[i + RELEASED]
+        by_ready = ONE - held if drawn is None else work[i + BY_READY]
+        by_share = r if drawn is None else work[i + BY_SHARE]
+        open_now, open_rest = (ONE - x) * k[KAPPA], (ONE - k[X0]) * k[KAPPA]
         square = influx * influx
         i1, i2 = ONE / (square + k[K1]), ONE / (square + k[K2])
         lone = square * (SYT1 * i1 + SYT7 * i2)
@@ -138,13 +158,13 @@ def retreat(work, at, row, width):
         to_reserve = up_p + moved * k[PRIMING] * empty
         work[i + GP], work[i + GRING] = to_reserve, to_reserve
         # release
-        work[i + GR] = to_left + to_released * (ONE - held)
+        work[i + GR] = to_left + to_released * by_ready
         square = calcium * calcium
         i1, i2 = ONE / (square + k[K1]), ONE / (square + k[K2])
         sensor = square * (SYT1 * i1 + SYT7 * i2)
         own = residual * residual
         i3 = ONE / (own + k[K3])
-        drive = to_released * r * held
+        drive = to_released * by_share * held
         work[i + GS] = to_s + drive * (open_now * sensor + k[ETA] * own * i3)
         to_hazard = drive * s
         work[i + GX] = to_x - to_hazard * k[KAPPA] * sensor
@@ -178,14 +198,14 @@ def retreat(work, at, row, width):
 
 
 @jit
-def again(flat, given, h, key, stop, sizes, time, low, row, kept, rings, width):
+def again(flat, given, h, key, stop, sizes, time, low, row, kept, rings, drawn, width):
     """The keys ``key`` to ``stop`` walk over their queries again; gives the query after the last that sees any of them. The
     rings lie in ``kept`` too, from ``rings`` on."""
     queries, keys, rows = sizes
     before, delay, complexin = keys - queries, U(rows - 7), row[X0]
     for g in range(-(-(stop - key) // LANES)):
         here = key + g * LANES
-        place = U(g * (queries + 1) + max(0, here - before)) * NEXT
+        place = U(g * (queries + 1) + max(0, here - before)) * step(drawn)
         at, ring = U(h) * U(rows) * U(before), rings + U(g) * delay * WIDTH
         load(given, at, U(before), U(here), kept, place, ring, delay, complexin, width)
     for i in range(max(0, key - before), queries):
@@ -194,11 +214,11 @@ def again(flat, given, h, key, stop, sizes, time, low, row, kept, rings, width):
             return i
         if key <= newest < stop:
             g, n = (newest - key) // LANES, U((newest - key) % LANES)
-            rest(kept, U(g * (queries + 1) + i) * NEXT + n, rings + U(g) * delay * WIDTH + n, delay, complexin)
+            rest(kept, U(g * (queries + 1) + i) * step(drawn) + n, rings + U(g) * delay * WIDTH + n, delay, complexin)
         slot = rings + U((time + i) % int(delay)) * WIDTH
         for g in range(max(0, oldest - key) // LANES, (min(stop - 1, newest) - key) // LANES + 1):
             here = key + g * LANES
-            place, source = U(g * (queries + 1) + i) * NEXT, U((h * queries + i) * keys + here)
+            place, source = U(g * (queries + 1) + i) * step(drawn), U((h * queries + i) * keys + here)
             count, ring = U(min(LANES, newest + 1 - here)), slot + U(g) * delay * WIDTH
             if count == WIDTH:
                 copy(flat, source, kept, place + D, width)
@@ -207,9 +227,15 @@ def again(flat, given, h, key, stop, sizes, time, low, row, kept, rings, width):
                     kept[place + D + n] = np.float32(0.0)
                 copy_part(flat, source, kept, place + D, U(0), count)
             copy(kept, ring, kept, place + IN, width)
-            note(kept, place, row, width)
-            for n in range(width):
-                kept[ring + n] = kept[place + R + n] * (ONE - kept[place + HELD + n])
+            if drawn is not None:
+                let_go(kept, place, row, DRAWN, width)
+                draw(kept, place, DRAWN, drawn, h * queries + i, newest - here, True, width)
+            note(kept, place, row, drawn, width)
+            if drawn is not None:
+                copy(kept, place + DRAWN, kept, ring, width)
+            else:
+                for n in range(width):
+                    kept[ring + n] = kept[place + R + n] * (ONE - kept[place + HELD + n])
     return queries
 
 
@@ -249,7 +275,21 @@ def end_back(work, place, to_state, h, before, rows, here, count):
 
 @jit
 def walk_backward(
-    scores, state, kinetics, first, time, to_out, to_left, to_scores, to_state, to_table, groups, width, begin, end
+    scores,
+    state,
+    kinetics,
+    first,
+    time,
+    to_out,
+    to_left,
+    to_scores,
+    to_state,
+    to_table,
+    drawn,
+    groups,
+    width,
+    begin,
+    end,
 ):
     """The heads ``begin`` to ``end``, as in :func:`compiled_loops.walk_forward`.
 
@@ -266,14 +306,14 @@ def walk_backward(
     before, delay = keys - queries, U(rows - 7)
     flat, given, above = scores.reshape(-1), state.reshape(-1), to_out.reshape(-1)
     made, last, initial = to_scores.reshape(-1), to_left.reshape(-1), to_state.reshape(-1)
-    stride, rings = GIVEN + delay * WIDTH, U(groups * (queries + 1)) * NEXT
+    stride, rings = GIVEN + delay * WIDTH, U(groups * (queries + 1)) * step(drawn)
     work, kept = np.zeros(U(groups) * stride, np.float32), np.zeros(rings + U(groups) * delay * WIDTH, np.float32)
     for h in range(begin, end):
         low, row = first[h // heads], table[h % heads]
         erase(to_scores[h // heads, h % heads], keys, before, low, np.float32(0.0))
         for key in range(0, keys, groups * LANES):
             stop = min(keys, key + groups * LANES)
-            after = again(flat, given, h, key, stop, (queries, keys, rows), time, low, row, kept, rings, width)
+            after = again(flat, given, h, key, stop, (queries, keys, rows), time, low, row, kept, rings, drawn, width)
             work[:] = np.float32(0.0)
             if last.size > 0:
                 for g in range(-(-(stop - key) // LANES)):
@@ -287,9 +327,12 @@ def walk_backward(
                     here = key + g * LANES
                     place, source = U(g) * stride, U((h * queries + i) * keys + here)
                     lo, hi = U(max(0, oldest - here)), U(min(LANES, newest + 1 - here))
-                    whole, noted = lo == U(0) and hi == WIDTH, U(g * (queries + 1) + i) * NEXT
+                    whole, noted = lo == U(0) and hi == WIDTH, U(g * (queries + 1) + i) * step(drawn)
                     for n in range(width * U(11)):
                         work[place + n] = kept[noted + n]
+                    if drawn is not None:
+                        for n in range(width * U(3)):
+                            work[place + RELEASED + n] = kept[noted + DRAWN + n]
                     if whole:
                         copy(above, source, work, place + GD, width)
                     else:
@@ -297,7 +340,7 @@ def walk_backward(
                             work[place + GD + n] = np.float32(0.0)
                         copy_part(above, source, work, place + GD, lo, hi)
                     copy(work, place + slot, work, place + GRING, width)
-                    retreat(work, place, row, width)
+                    retreat(work, place, row, drawn, width)
                     copy(work, place + GRING, work, place + slot, width)
                     if whole:
                         copy(work, place + GD, made, source, width)

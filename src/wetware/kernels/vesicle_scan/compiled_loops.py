@@ -12,17 +12,51 @@ import numpy as np
 
 from wetware.kernels.compiled import maths
 from wetware.kernels.compiled.jit import inlined, jit
+from wetware.kernels.vesicle_scan.compiled_draws import draw
+from wetware.kernels.vesicle_scan.compiled_rows import (
+    CE,
+    CS,
+    CX,
+    EPS,
+    ETA,
+    IN,
+    K1,
+    K2,
+    K3,
+    KAPPA,
+    KOFF,
+    KON,
+    LAM,
+    LANES,
+    MIXED,
+    MOST,
+    ONE,
+    OUT,
+    PRIMING,
+    RE,
+    RESERVE,
+    RHO,
+    RING,
+    RS,
+    RX,
+    SYT1,
+    SYT7,
+    THETA,
+    WIDTH,
+    X0,
+    B,
+    C,
+    D,
+    E,
+    P,
+    R,
+    S,
+    U,
+    X,
+)  # fmt: skip
 
-LANES = 32
-U, ONE = np.uint64, np.float32(1.0)
-WIDTH = U(LANES)
-# rows of a group at work: the state but the ring, then what one query needs, then the ring
-C, B, R, P, S, X, E, IN, D, OUT = (U(LANES * row) for row in range(10))
-RING = U(LANES * 10)
-# a row of the table of a head: the kinetics, with k1, k2 and k3 squared, and a number for the sensors
-THETA, RHO, KON, KOFF, K1, K2, K3, KAPPA, ETA, PRIMING, RS, CS, X0, RX, CX, RE, CE, LAM, EPS, MIXED = range(20)
-SYT1, SYT7, RESERVE = np.float32(0.7), np.float32(0.3), np.float32(3.0)
-MOST = np.float32(80.0)  # size of an exponent, beyond which nothing changes any more
+# 1 - exp(-x) = x - x^2 / 2 + x^3 / 6 - x^4 / 24 for x < NEAR, as there 1 - exp(-x) would keep few digits
+NEAR, HALF, SIXTH, QUARTER_OF_SIXTH = np.float32(0.05), np.float32(1 / 2), np.float32(1 / 6), np.float32(1 / 24)
 
 
 @inlined
@@ -42,18 +76,32 @@ def sensors(k, calcium):
 
 
 @inlined
-def release(k, d, c, r, s, x, e):
-    """Influx, residual, calcium, what is not released of a full pool, release, and the logarithm of its ratio to a rest's."""
+def opening(k, d, c, s, x):
+    """Influx, calcium, and what a query opens, as an exponent of what is held back."""
     influx = ONE / (ONE + maths.exp_within(min(max(k[THETA] - d, -MOST), MOST)))
     residual = k[RHO] * c
     calcium = residual + influx
     square = residual * residual
     hazard = (ONE - x) * k[KAPPA] * sensors(k, calcium) + k[ETA] * (square / (square + k[K3]))
-    held = maths.exp_within(-min(s * hazard, MOST))
-    released = r * (ONE - held)
+    return influx, calcium, min(s * hazard, MOST)
+
+
+@inlined
+def let_go(work, at, row, to, width):
+    """The share that each lane of the group at ``at`` would release, into row ``to``; exact also where it is small."""
+    k = constants(row)
+    for n in range(width):
+        i = at + n
+        _, _, opened = opening(k, work[i + D], work[i + C], work[i + S], work[i + X])
+        near = opened * (ONE - opened * (HALF - opened * (SIXTH - opened * QUARTER_OF_SIXTH)))
+        work[i + to] = near if opened < NEAR else ONE - maths.exp_within(-opened)
+
+
+@inlined
+def ratio_to_rest(k, influx, released, e):
+    """The logarithm of release over that of a rested synapse."""
     rested = ONE - maths.exp_within(-min((ONE - k[X0]) * k[KAPPA] * sensors(k, influx), MOST))
-    ratio = maths.log((released * e + k[EPS]) / (rested + k[EPS]))
-    return influx, calcium, held, released, ratio
+    return maths.log((released * e + k[EPS]) / (rested + k[EPS]))
 
 
 @inlined
@@ -75,14 +123,16 @@ def afterwards(k, calcium, released, b, r, reserve, s, x, e):
 
 
 @inlined
-def advance(work, at, row, width):
+def advance(work, at, row, drawn, width):
     """One query asks the group at ``at``: its scores lie in row D, the vesicles that come back in IN. The results go to D and
-    the release to OUT."""
+    the release to OUT, where it lies already if it was ``drawn``; else that is None."""
     k = constants(row)
     for n in range(width):
         i = at + n
         d, b, r, s, x, e = work[i + D], work[i + B], work[i + R], work[i + S], work[i + X], work[i + E]
-        _, calcium, _, released, ratio = release(k, d, work[i + C], r, s, x, e)
+        influx, calcium, opened = opening(k, d, work[i + C], s, x)
+        released = r * (ONE - maths.exp_within(-opened)) if drawn is None else work[i + OUT]
+        ratio = ratio_to_rest(k, influx, released, e)
         new = afterwards(k, calcium, released, b, r, work[i + P] + work[i + IN], s, x, e)
         work[i + D] = d + k[LAM] * ratio
         work[i + OUT] = released
@@ -153,11 +203,12 @@ def tabulate(kinetics):
 
 
 @jit
-def walk_forward(scores, state, kinetics, first, time, hidden, out, left, groups, width, begin, end):
+def walk_forward(scores, state, kinetics, first, time, hidden, out, left, drawn, groups, width, begin, end):
     """The heads ``begin`` to ``end`` of all sequences, B * H of them.
 
     scores, out: [B, H, Q, K]. state: [B, H, 7 + delay, K - Q]. left: [B, H, 7 + delay, K]. kinetics: [19, H]. first: [B, Q].
-    groups: how many groups of keys walk together. width: LANES, which LLVM must not know, or it writes the loops out.
+    drawn: None, or what ``compiled_draws`` takes. groups: how many groups of keys walk together. width: LANES, which LLVM must
+    not know, or it writes the loops out.
     """
     heads, queries, keys, rows, table = (
         scores.shape[1],
@@ -198,7 +249,10 @@ def walk_forward(scores, state, kinetics, first, time, hidden, out, left, groups
                         copy_part(flat, source, work, place + D, lo, hi)
                     ring = place + RING + slot
                     copy(work, ring, work, place + IN, width)
-                    advance(work, place, row, width)
+                    if drawn is not None:
+                        let_go(work, place, row, OUT, width)
+                        draw(work, place, OUT, drawn, h * queries + i, newest - here, None, width)
+                    advance(work, place, row, drawn, width)
                     copy(work, place + OUT, work, ring, width)
                     if whole:
                         copy(work, place + D, made, source, width)

@@ -43,6 +43,22 @@ def rest(kinetics: Tensor, batch: int, keys: int, delay: int) -> Tensor:
     )
 
 
+def misshapen(scores: Tensor, state: Tensor, kinetics: Tensor, first: Tensor, time: int) -> str | None:
+    """What is wrong with the shapes of these arguments, or None; for backends, which have no bounds checks."""
+    if scores.ndim != 4 or not scores.numel() or scores.shape[2] > scores.shape[3]:
+        return f"needs scores of [B, H, Q, K], none of them 0 and Q no more than K, got {list(scores.shape)}"
+    batch, heads, queries, keys = scores.shape
+    if state.ndim != 4 or state.shape[2] <= RING:
+        return f"needs a state of [B, H, 7 + delay, K - Q] with a delay of 1 or more, got {list(state.shape)}"
+    if state.shape != (batch, heads, state.shape[2], keys - queries):
+        return f"needs a state of {[batch, heads, state.shape[2], keys - queries]}, got {list(state.shape)}"
+    if kinetics.shape != (19, heads):
+        return f"needs kinetics of {[19, heads]}, got {list(kinetics.shape)}"
+    if first.shape != (batch, queries):
+        return f"needs first of {[batch, queries]}, got {list(first.shape)}"
+    return f"needs a time of 0 or more, got {time}" if time < 0 else None
+
+
 def reference(
     scores: Tensor,
     state: Tensor,
@@ -74,14 +90,16 @@ def reference(
     A key that the last query does not see is at rest afterwards: nobody will ask it again.
 
     Args:
-        scores: d, [B, H, Q, K], finite everywhere.
+        scores: d, [B, H, Q, K], finite everywhere. Of half a precision they may be where all else is float32, as autocast
+            makes them; the results are float32 then.
         state: [B, H, 7 + delay, K - Q], rows c, b, R, P, S, X, E, ring, of the keys before the chunk. The delay is read from
         it. kinetics: [19, H], in the order of ``KINETICS``; rates and costs such that ``rs + cs <= 1`` (X and E likewise), k in
             (0, 1/4), rho in (0, 1), kon <= 1.
         first: [B, Q] integers that do not fall along Q, the oldest key each query sees.
         time: position of the first query in its sequence, which places the ring.
         hidden: minus infinity makes of ``out`` what a softmax wants.
-        sample: gives r, in [0, R], of (1 - exp(...), R, i), both [B, H, K], in place of their product.
+        sample: gives r, in [0, R], of (1 - exp(...), R, i), both [B, H, K], in place of their product. If it has a
+            :class:`~wetware.kernels.vesicle_scan.drawing.Drawing` as its ``drawing``, compiled loops draw the same by that.
 
     Returns:
         out [B, H, Q, K] and the state [B, H, 7 + delay, K].
@@ -91,7 +109,7 @@ def reference(
     batch, _, queries, keys = scores.shape
     delay = state.shape[2] - RING
     theta, rho, kon, koff, k1, k2, k3, kappa, eta, k, rs, cs, x0, rx, cx, re, ce, lam, eps = kinetics[:, :, None]
-    fresh = rest(kinetics, batch, queries, delay).to(scores.dtype)
+    fresh = rest(kinetics, batch, queries, delay)
     c, b, r, p, s, x, e, *ring = torch.cat([state, fresh], -1).unbind(2)  # each [B, H, K]
     place = torch.arange(keys, device=scores.device)
     rows = []
@@ -119,7 +137,7 @@ def reference(
         c, b, r, p, s, x, e, *ring = (torch.where(asked, after, before) for after, before in zip(new, old, strict=True))
     left = torch.stack([c, b, r, p, s, x, e, *ring], 2)
     seen = (place >= first[:, -1, None])[:, None, None]
-    return torch.stack(rows, 2), torch.where(seen, left, rest(kinetics, batch, keys, delay).to(scores.dtype))
+    return torch.stack(rows, 2), torch.where(seen, left, rest(kinetics, batch, keys, delay))
 
 
 def _sensors(calcium: Tensor, k1: Tensor, k2: Tensor) -> Tensor:
