@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from wetware.config import ConfigError, from_dict, to_dict
-from wetware.data import DataError, Packed, Stream, Tokenizer, prepare
+from wetware.data import DataError, Packed, Tokenizer, prepare
 from wetware.data.files import write_atomically
 from wetware.models import LanguageModel
 from wetware.models.generation import Sampling, generate
@@ -26,6 +26,7 @@ from wetware.state import State, flatten, select, to, unflatten
 from wetware.training import checkpoint
 from wetware.training.checkpoint import CheckpointError
 from wetware.training.counted import counts_any
+from wetware.training.course import OneText
 from wetware.training.losses import Score, held_out_loss
 from wetware.training.metrics import Metrics
 from wetware.training.reporting import Reporter, StepReport
@@ -77,7 +78,6 @@ class Trainer:
         settings = self.run.training
         if settings.accumulate > settings.batch:
             raise ConfigError(f"training.accumulate = {settings.accumulate} exceeds training.batch = {settings.batch}")
-        self.stream = Stream(self.train, settings.batch, settings.chunk, self.run.seed)
         torch.manual_seed(self.run.seed)
         # what is restored is not drawn first: a part may come from a file that is gone by now
         self.model: LanguageModel = self.run.model.build(self.run.seed) if saved is None else self.run.model.module()
@@ -87,6 +87,7 @@ class Trainer:
             for name, packed in (("training", self.train), ("held-out", self.held_out)):
                 if not counts_any(packed, self.rule):
                     raise DataError(f"training.counted = {settings.counted} counts no token of the {name} text")
+        self.course = OneText(self.train, settings.batch, settings.chunk, self.run.seed, self.rule)
         self.trackers = self.model.signal_trackers()
         self.step = self.tokens = self.skipped = self.skipped_in_a_row = 0
         self.seconds = 0.0
@@ -97,7 +98,7 @@ class Trainer:
         if saved is None and run.start:
             run.start.fill(self.model, self.tokenizer)
         elif saved is None and settings.calibration:
-            rates = self.model.calibrate(self.stream.at(0).inputs, settings.calibration.rate)
+            rates = self.model.calibrate(self.course.lesson(0).inputs, settings.calibration.rate)
             if rates:
                 measured = " ".join(f"{rate:.1%}" for rate in rates.values())
                 self.reporter.message(f"calibrated on the first chunk: the layers fire at {measured}")
@@ -157,7 +158,7 @@ class Trainer:
     def fit(self) -> Stopped:
         """Train to the limit, or until SIGINT or SIGTERM, which leaves a checkpoint."""
         watch = self.run.monitoring
-        with _signals(self.reporter) as caught, self._claimed() as metrics, self.train.reading_ahead():
+        with _signals(self.reporter) as caught, self._claimed() as metrics, self.course.reading_ahead():
             self._caught = caught
             while self.progress < 1 and not caught:
                 try:
@@ -213,19 +214,18 @@ class Trainer:
     def update(self) -> StepReport:
         """One optimizer step."""
         started, settings = time.monotonic(), self.run.training
-        chunk = self.stream.at(self.step)
+        lesson = self.course.lesson(self.step)
         signals = signals_of(self.trackers)
         factor = settings.schedule.factor(self.step, self.progress)
-        if chunk.fresh or self.states is None:
+        if lesson.fresh or self.states is None:
             first = self.model.init_state(settings.batch)
             self.states = [select(first, rows) for rows in parts(settings.batch, settings.accumulate)]
-        counted = None if self.rule is None else self.rule(chunk.inputs, chunk.targets)
         learned = learn(
             self.model,
             self.states,
-            chunk.inputs,
-            chunk.targets,
-            counted=counted,
+            lesson.inputs,
+            lesson.targets,
+            counted=lesson.counted,
             signals=signals,
             bfloat16=self.bfloat16,
         )
@@ -244,9 +244,10 @@ class Trainer:
         if norm < float("inf"):
             self.events += follow(self.rules, learned, self.step, self.run.seed, self.optimizers)
         self.optimizers.zero_grad()
-        self.tokens += self.stream.tokens_per_step
+        self.tokens += lesson.targets.numel()
         self.seconds += time.monotonic() - started
-        size = int(self.token_bytes[chunk.targets if counted is None else chunk.targets[counted]].sum())
+        scored = lesson.targets if lesson.counted is None else lesson.targets[lesson.counted]
+        size = int(self.token_bytes[scored].sum())
         bits = learned.loss * learned.targets / (max(size, 1) * 0.6931471805599453)
         firing, dead, saturated = (
             tuple(float(measure(layer)) for layer in learned.rates)
@@ -339,8 +340,7 @@ class Trainer:
             "best": self.best,
             "signals": {name: tracker.to_dict() for name, tracker in self.trackers.items()},
             "carried": self.states is not None,
-            "text": self.train.key,
-            "place": self.train.place(self.step // self.stream.steps_per_epoch),
+            **self.course.to_dict(self.step),
         }
         (folder / "trainer.json").write_text(json.dumps(about, indent=1))
         checkpoint.seal(folder)
@@ -365,7 +365,7 @@ class Trainer:
         checkpoint.fill_weights(saved, self.model)
         try:
             self.step, self.tokens, self.skipped = about["step"], about["tokens"], about["skipped"]
-            self.seconds, self.best, text = about["seconds"], about["best"], about["text"]
+            self.seconds, self.best = about["seconds"], about["best"]
             heard = about["signals"] if "signals" in about else {"stress": about["stress"]}  # older ones had one
             for name, tracker in self.trackers.items():
                 tracker.load(heard[name])
@@ -376,11 +376,10 @@ class Trainer:
                 like = tuple(select(first, rows) for rows in parts(settings.batch, settings.accumulate))
                 self.states = list(to(unflatten(like, _part(tensors, "state/")), self.device))
             torch.set_rng_state(tensors["random"])
+            same_text = self.course.load(about, self.step)
         except (KeyError, RuntimeError, TypeError) as error:
             raise CheckpointError(f"damaged checkpoint {str(saved)!r}: {error}") from None
-        if text == self.train.key:
-            self.train.go_on(self.step // self.stream.steps_per_epoch, about.get("place"))
-        else:
+        if not same_text:
             self.reporter.message("note: the text has changed since this run was saved; it goes on with the new one")
 
 
