@@ -25,6 +25,8 @@ from wetware.data import (
     Needle,
     Part,
     Sotu,
+    Sums,
+    TemplateConversations,
     TextFiles,
     TokenizerConfig,
     VariableBinding,
@@ -312,6 +314,10 @@ def corpus_cases(folder):
     mixture = Mixture(parts=(Part(name="here", corpus=local), Part(name="there", corpus=TextFiles(path=there))))
     yield from ((mixture, "parts", mixture.parts[:1]), (mixture, "held_out_documents", 1))
     few = {"count": 60, "held_out": 20}
+    (folder / "told.txt").write_text("\n".join(f"The house of number {index} stands there." for index in range(40)))
+    talk = TemplateConversations(about=TextFiles(path=str(folder / "told.txt")), **few)
+    yield from ((talk, "count", 61), (talk, "held_out", 21), (talk, "seed", 1), (talk, "longest", 1))
+    yield from ((talk, "about", replace(talk.about, held_out=0.4)), (talk, "topics", (Sums(largest=9),)))
     recall, binding, copying = AssociativeRecall(**few), VariableBinding(**few), Copying(**few)
     needle = Needle(**few, shortest=16, longest=40)
     for task in (recall, binding, copying, needle):

@@ -5,6 +5,7 @@ packed while it is read.
 Nothing here imports torch, pyarrow, tokenizers or datasets before it is needed.
 """
 
+from wetware.data.conversations import Conversation, Turn
 from wetware.data.corpora import Corpus, Sotu, TextFiles
 from wetware.data.files import DataError, default_cache
 from wetware.data.growing import Growing
@@ -17,6 +18,7 @@ from wetware.data.prepare import prepare
 from wetware.data.saved_tokenizers import SavedTokenizer, load_tokenizer, tokenizer_from
 from wetware.data.stream import Chunk, HeldOut, Stream, held_out_rows
 from wetware.data.tasks import AssociativeRecall, Copying, Needle, Task, VariableBinding
+from wetware.data.template_conversations import Greetings, Names, Questions, Sums, TemplateConversations
 from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig
 
 __all__ = [
@@ -25,25 +27,32 @@ __all__ = [
     "Bytes",
     "Characters",
     "Chunk",
+    "Conversation",
     "Copying",
     "Corpus",
     "DataError",
+    "Greetings",
     "Growing",
     "HeldOut",
     "HubDataset",
     "LengthMax",
     "LengthMaxTokenizer",
     "Mixture",
+    "Names",
     "Needle",
     "Packed",
     "Part",
+    "Questions",
     "SavedTokenizer",
     "Sotu",
     "Stream",
+    "Sums",
     "Task",
+    "TemplateConversations",
     "TextFiles",
     "Tokenizer",
     "TokenizerConfig",
+    "Turn",
     "VariableBinding",
     "corpus_from",
     "default_cache",
