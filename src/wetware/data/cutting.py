@@ -12,12 +12,14 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from wetware.config import Config, number
-from wetware.data.corpora import Corpus, Reader, Split
+from wetware.data.corpora import Corpus, Marked, Reader, Split
 from wetware.data.files import digest
 from wetware.data.mixture import Mixture
+from wetware.data.template_conversations import TemplateConversations
 
 FORMAT = 1  # raised when the same fields come to give other pieces
 
+_LETTER = re.compile(r"[^\W_]")
 _WORD = re.compile(r"\S+")
 _MARKS = (",", ";", ":", ".", "!", "?")
 _CLOSING = "\"'”’)]"
@@ -45,6 +47,17 @@ class WholeText(PhaseText):
 
     def of(self, corpus: Corpus) -> Corpus:
         return corpus
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Conversations(PhaseText):
+    """Conversations about the text, made of templates; a corpus that is conversations itself stays as it is."""
+
+    count: int = number(20_000, 1, 10_000_000)
+    seed: int = number(0, 0)
+
+    def of(self, corpus: Corpus) -> Corpus:
+        return corpus if corpus.specials else TemplateConversations(about=corpus, count=self.count, seed=self.seed)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -139,7 +152,16 @@ class Cut(Corpus):
     cutting: Cutting = Words()
 
     def documents(self, split: Split) -> Iterator[str]:
-        return (piece for text in self.corpus.documents(split) for piece in self.cutting.pieces(text))
+        return (document.text for document in self.marked(split))
+
+    @property
+    def specials(self) -> tuple[str, ...]:
+        return self.corpus.specials
+
+    def marked(self, split: Split) -> Iterator[Marked]:
+        return (
+            Marked(piece, names) for text, names in self.corpus.marked(split) for piece in self.cutting.pieces(text)
+        )
 
     def fingerprint(self) -> str:
         return digest([FORMAT, self.cutting.to_dict(), self.corpus.fingerprint()])
@@ -195,4 +217,4 @@ def _between(text: str, ends: Iterable[int]) -> Iterator[str]:
 
 
 def _says(piece: str) -> bool:
-    return any(map(str.isalnum, piece))
+    return _LETTER.search(piece) is not None

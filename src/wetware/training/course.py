@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
@@ -9,6 +10,19 @@ from torch import Tensor
 
 from wetware.data import Packed, Stream
 from wetware.training.counted import Rule
+from wetware.training.losses import Score
+from wetware.training.reporting import PhaseReport
+
+# (held-out text, chunk, rule, about how many tokens; None: as many as the run's monitoring says) -> its score
+Examine = Callable[[Packed, int, Rule | None, int | None], Score]
+
+
+class Moment(NamedTuple):
+    """How far a run has come: steps, tokens, seconds in steps."""
+
+    step: int
+    tokens: int
+    seconds: float
 
 
 class Lesson(NamedTuple):
@@ -27,9 +41,26 @@ class Lesson(NamedTuple):
 class Course:
     """What a run reads. Where it stands is a function of the step and of what :meth:`to_dict` gives."""
 
+    @property
+    def where(self) -> str:
+        """What a progress line says of it, if there is anything to say."""
+        return ""
+
     def lesson(self, step: int) -> Lesson:
         """What the step after ``step`` steps reads."""
         raise NotImplementedError
+
+    def factor(self, scheduled: float, moment: Moment) -> float:
+        """The factor on every learning rate, where the schedule says ``scheduled``."""
+        return scheduled
+
+    def begin(self, moment: Moment, examine: Examine) -> list[PhaseReport]:
+        """Before the first step of a run, or of what is left of it: what begins."""
+        return []
+
+    def after(self, moment: Moment, examine: Examine) -> list[PhaseReport]:
+        """After a step: decide what is read next. Gives what ended and what begins."""
+        return []
 
     def reading_ahead(self) -> AbstractContextManager[Any]:
         """While this is held, text that is packed while it is read is made ready in the background."""
