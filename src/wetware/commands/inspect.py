@@ -36,6 +36,7 @@ from wetware.models import BioNanochat, LanguageModel
 from wetware.pictures.architecture import THEMES, architecture
 from wetware.pictures.lineage import lineage
 from wetware.pictures.measures import draw
+from wetware.pictures.phases import phases
 from wetware.pictures.sentence import raster, traces
 from wetware.training import load
 
@@ -44,7 +45,7 @@ LIMIT = 100_000
 
 def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out or Path(arguments.run) / "inspection")
-    if drawn := _lineage(Path(arguments.run), out):
+    if drawn := _history(Path(arguments.run), out):
         model, _ = load(arguments.run, device(arguments))
         if not layers_of(model):  # then this is all that there is to tell
             names = [str(file) for file in drawn]
@@ -54,11 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     return _picture(arguments, out) if arguments.picture else _everything(arguments, out)
 
 
-def _lineage(run: Path, out: Path) -> list[Path]:
-    """The lineage of experts, as png and svg, when the run's folder tells of any."""
+def _history(run: Path, out: Path) -> list[Path]:
+    """The lineage of experts and the phases of a curriculum, as png and svg, when the run's folder tells of any."""
     if not (run / "metrics.jsonl").exists():
         return []
-    files = (lineage(run, out / f"lineage.{suffix}") for suffix in ("png", "svg"))
+    drawings = {"lineage": lineage, "phases": phases}
+    files = [drawing(run, out / f"{name}.{kind}") for name, drawing in drawings.items() for kind in ("png", "svg")]
     return [file for file in files if file is not None]
 
 

@@ -3,6 +3,7 @@
 from wetware.pictures.bands import Curve, bands
 from wetware.pictures.curves import curves, terminal_curves
 from wetware.pictures.lineage import lineage
+from wetware.pictures.phases import phases
 from wetware.pictures.verdicts import Row, forest, terminal_forest
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "curves",
     "forest",
     "lineage",
+    "phases",
     "terminal_curves",
     "terminal_forest",
 ]
