@@ -180,8 +180,8 @@ def test_the_limit_ends_the_run_wherever_it_is(run, tmp_path):
 
 
 def test_caps_by_share_grow_with_the_run(run, tmp_path):
-    for index in range(2):
-        run = with_(run, f"training.curriculum.phases.{THREE[index].name}.cap", ShareCap(share=0.25))
+    for name in ("words", "phrases"):
+        run = with_(run, f"training.curriculum.phases.{name}.cap", ShareCap(share=0.25))
     Trainer(run, tmp_path / "run").fit()
     ends = [row["tokens"] for row in rows(tmp_path / "run", "phase") if row["event"] == "end"]
     assert ends == [112, 240, 496]  # the first step of 16, 32 and 64 tokens at which 112 are done, 224, and 448 in all

@@ -13,8 +13,8 @@ from wetware.training.counted import Rule
 from wetware.training.losses import Score
 from wetware.training.reporting import PhaseReport
 
-# (held-out text, chunk, rule, about how many tokens; None: as many as the run's monitoring says) -> its score
-Examine = Callable[[Packed, int, Rule | None, int | None], Score]
+# (held-out text, chunk, what counts in it, about how many tokens) -> its score
+Examine = Callable[[Packed, int, Rule | None, int], Score]
 
 
 class Moment(NamedTuple):

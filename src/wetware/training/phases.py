@@ -47,6 +47,7 @@ class Phases(Course):
         assert settings.curriculum is not None
         self.curriculum, self.limit, self.batch = settings.curriculum, settings.limit, settings.batch
         self.whole, self.rule, self.seed = whole, rule, run.seed
+        self.report_tokens = run.monitoring.evaluate_tokens
         self.index, self.begun = 0, Moment(0, 0, 0.0)
         self.heard: list[float] = []
         self.told = False  # whether the start of the run's first phase was reported
@@ -135,8 +136,8 @@ class Phases(Course):
             moment.tokens,
             moment.tokens - self.begun.tokens,
             why,
-            examine(held_out, phase.chunk, self.desk.rule, None),
-            examine(self.whole, 128, self.rule, None),
+            examine(held_out, phase.chunk, self.desk.rule, self.report_tokens),
+            examine(self.whole, 128, self.rule, self.report_tokens),
         )
 
     # -------------------------------------------------------------------------------------------------------------- text
