@@ -373,7 +373,8 @@ EAGER = Converged(window=2, flat=1.0, tests=2, every=0.1, tokens=60)
 
 def course_of(curriculum: Curriculum, folder) -> tuple:
     """What a run with a curriculum shows: its losses and rates, and where its course stands at the end."""
-    run = with_(with_(base_run(folder), "training.curriculum", curriculum), "training.batch", 4)
+    run = replace(base_run(folder), monitoring=Monitoring(evaluate_tokens=60, sample_tokens=1))
+    run = with_(with_(run, "training.curriculum", curriculum), "training.batch", 4)
     trainer, reports = Trainer(with_(run, "training.limit.count", 20), Path(tempfile.mkdtemp(dir=folder)) / "run"), []
     trainer.reporter.step = lambda report, progress: reports.append((report.loss, report.factor, report.tokens))
     trainer.fit()
@@ -383,16 +384,17 @@ def course_of(curriculum: Curriculum, folder) -> tuple:
 def test_every_field_of_a_curriculum_moves_something(tmp_path):
     """Of the transition in a curriculum that ends phases by their losses, of the rest in one that ends them at their caps."""
     by_cap = Curriculum(phases=PHASES, transition=AtCap(), replay=Replay(), rewarm=Rewarm(peak=1.0, rise=0.1, fall=0.2))
-    eager = replace(by_cap, transition=EAGER)
+    eager = with_(replace(by_cap, transition=EAGER), "phases.words.cap", None)
+    of_transition = [path for path in knobs(eager) if path.startswith("transition.")]
     values = {"transition.flat": 0.0, "replay.share": 0.7, "rewarm.peak": 0.0, "phases.words.cap.count": 48}
     values |= {"phases.words.name": "first", "phases.clauses.cap.share": 0.1}
     before = {config: course_of(config, tmp_path) for config in (by_cap, eager)}
-    for path in (*knobs(eager), "replay", "rewarm", "phases.words.counted", "phases.words.text"):
+    for path in (*knobs(by_cap), *of_transition, "replay", "rewarm", "phases.words.counted", "phases.words.text"):
         if path in ("phases.clauses.name", "phases.whole.name", "phases.clauses.counted", "phases.whole.counted"):
             continue  # as of the first phase
         if path == "phases.whole.cap" or ".text." in path:
             continue  # after the last phase nothing comes; texts are moved above
-        config = eager if path.startswith("transition.") else by_cap
+        config = eager if path in of_transition else by_cap
         if path in ("replay", "rewarm", "phases.words.counted"):
             changed = with_(config, path, None)
         elif path == "phases.words.text":
