@@ -55,6 +55,7 @@ def parser() -> argparse.ArgumentParser:
         _evaluate,
         _inspect,
         _study,
+        _curriculum,
         _tokenizer,
         _recipes,
         _mechanisms,
@@ -367,6 +368,24 @@ out in turn.
     command.add_argument("--resume", action="store_true", help="go on with a study that was begun")
     command.add_argument("--retry-failed", action="store_true", help="with --resume: try failed cells again")
     command.add_argument("--parent", type=_positive, help=argparse.SUPPRESS)
+
+
+def _curriculum(commands) -> None:
+    more = """\
+examples:
+  wetware train real_sam_curriculum --tokens 500000 --seed 0 --out runs/seed0
+  wetware curriculum runs/seed0                       how it stood at the end of each phase
+  wetware curriculum runs/seed0 runs/seed1 runs/seed2     the mean of three seeds
+  wetware inspect runs/seed0                          draws the same, phases.png
+
+Runs that differ in their seed alone make one table, others one each. The loss and perplexity of a phase are those of its own
+held-out text, and a longer one is easier to foretell; the whole text is the same for every phase, with carried state.
+"""
+    command = _command(
+        commands, "curriculum", "Show how runs stood at the end of each phase of their curriculum.", more
+    )
+    command.add_argument("runs", metavar="RUN", nargs="+", help="a run's folder")
+    command.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _tokenizer(commands) -> None:

@@ -248,7 +248,7 @@ def test_a_step_is_that_of_the_trainer(bench, tiny_text, tmp_path, name, bfloat1
     corpus = TextFiles(path=str(tiny_text))
     run = Run(model=wetware.tiny(name), corpus=corpus, tokenizer=Bytes(), training=settings)
     trainer = Trainer(run, tmp_path / "run", bfloat16=bfloat16)
-    chunks = iter([trainer.stream.at(step)[:2] for step in range(3)])
+    chunks = iter([trainer.course.stream.at(step)[:2] for step in range(3)])
     step = bench("training").Step(copy.deepcopy(trainer.model), trainer.run, lambda: next(chunks), bfloat16=bfloat16)
     for _ in range(3):
         step.learning = settings.schedule.factor(trainer.step, trainer.progress)

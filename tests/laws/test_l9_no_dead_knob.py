@@ -18,21 +18,45 @@ from wetware.config import Config, ablate, get, hints, is_config_type, mechanism
 from wetware.data import (
     AssociativeRecall,
     Bytes,
+    Clauses,
+    Conversations,
     Copying,
     Corpus,
+    Cut,
     HubDataset,
     Mixture,
     Needle,
     Part,
+    Sentences,
     Sotu,
+    Stories,
+    Sums,
+    TemplateConversations,
     TextFiles,
     TokenizerConfig,
     VariableBinding,
+    Words,
 )
 from wetware.models.generation import Sampling
 from wetware.plasticity import Between
 from wetware.state import leaves
-from wetware.training import AfterMark, Calibration, Monitoring, Run, Steps, Trainer, Training
+from wetware.training import (
+    AfterMark,
+    AtCap,
+    Calibration,
+    Converged,
+    Curriculum,
+    Monitoring,
+    Phase,
+    Replay,
+    Rewarm,
+    Run,
+    ShareCap,
+    Steps,
+    TokenCap,
+    Trainer,
+    Training,
+)
 
 from .subjects import STRESSED, additions, alternatives, models, registered, tokens, with_vocab
 
@@ -313,6 +337,12 @@ def corpus_cases(folder):
     mixture = Mixture(parts=(Part(name="here", corpus=local), Part(name="there", corpus=TextFiles(path=there))))
     yield from ((mixture, "parts", mixture.parts[:1]), (mixture, "held_out_documents", 1))
     few = {"count": 60, "held_out": 20}
+    (folder / "told.txt").write_text("\n".join(f"The house of number {index} stands there." for index in range(40)))
+    talk = TemplateConversations(about=TextFiles(path=str(folder / "told.txt")), **few)
+    yield from ((talk, "count", 61), (talk, "held_out", 21), (talk, "seed", 1), (talk, "longest", 1))
+    yield from ((talk, "about", replace(talk.about, held_out=0.4)), (talk, "topics", (Sums(largest=9),)))
+    cut = Cut(corpus=local)
+    yield from ((cut, "corpus", talk.about), (cut, "cutting", Words(most=1)))
     recall, binding, copying = AssociativeRecall(**few), VariableBinding(**few), Copying(**few)
     needle = Needle(**few, shortest=16, longest=40)
     for task in (recall, binding, copying, needle):
@@ -322,6 +352,61 @@ def corpus_cases(folder):
     yield from ((binding, "distractors", 1.0), (binding, "chained", 0.5), (binding, "values", 3), (recall, "values", 3))
     yield from ((copying, "shortest", 3), (copying, "longest", 20), (copying, "symbols", 4), (copying, "gap", 5))
     yield from ((needle, "shortest", 20), (needle, "longest", 50), (needle, "needles", 2), (needle, "values", 3))
+
+
+def test_every_field_of_a_phase_text_changes_what_is_read(tmp_path):
+    file = tmp_path / "text.txt"
+    file.write_text("The old house is of the people, and of all. A law is a law for all people of it. " * 40)
+    corpus = TextFiles(path=str(file))
+    moves = (Words(), "most", 1), (Clauses(), "most", 2), (Sentences(), "together", 2), (Stories(), "longest", 90)
+    for text, name, value in (*moves, (Conversations(count=20), "count", 21), (Conversations(count=20), "seed", 1)):
+        before, after = read_by(text.of(corpus)), read_by(replace(text, **{name: value}).of(corpus))
+        assert before[0] != after[0] and before[1] != after[1], f"{type(text).__name__}.{name}"
+
+
+PHASES = (
+    Phase(name="words", text=Words(), chunk=4, cap=TokenCap(count=96), counted=AfterMark(marks="p")),
+    Phase(name="clauses", text=Clauses(), chunk=8, cap=ShareCap(share=0.3)),
+    Phase(name="whole", chunk=8),
+)
+EAGER = Converged(window=2, flat=1.0, tests=2, every=0.1, tokens=60)
+
+
+def course_of(curriculum: Curriculum, folder) -> tuple:
+    """What a run with a curriculum shows: its losses and rates, and where its course stands at the end."""
+    run = replace(base_run(folder), monitoring=Monitoring(evaluate_tokens=60, sample_tokens=1))
+    run = with_(with_(run, "training.curriculum", curriculum), "training.batch", 4)
+    trainer, reports = Trainer(with_(run, "training.limit.count", 20), Path(tempfile.mkdtemp(dir=folder)) / "run"), []
+    trainer.reporter.step = lambda report, progress: reports.append((report.loss, report.factor, report.tokens))
+    trainer.fit()
+    return (*reports, trainer.course.where, trainer.course.to_dict(trainer.step)["heard"])
+
+
+def test_every_field_of_a_curriculum_moves_something(tmp_path):
+    """Of the transition in a curriculum that ends phases by their losses, of the rest in one that ends them at their caps."""
+    by_cap = Curriculum(phases=PHASES, transition=AtCap(), replay=Replay(), rewarm=Rewarm(peak=1.0, rise=0.1, fall=0.2))
+    eager = with_(replace(by_cap, transition=EAGER), "phases.words.cap", None)
+    of_transition = [path for path in knobs(eager) if path.startswith("transition.")]
+    values = {"transition.flat": 0.0, "replay.share": 0.7, "rewarm.peak": 0.0, "phases.words.cap.count": 48}
+    values |= {"phases.words.name": "first", "phases.clauses.cap.share": 0.1}
+    before = {config: course_of(config, tmp_path) for config in (by_cap, eager)}
+    for path in (*knobs(by_cap), *of_transition, "replay", "rewarm", "phases.words.counted", "phases.words.text"):
+        if path in ("phases.clauses.name", "phases.whole.name", "phases.clauses.counted", "phases.whole.counted"):
+            continue  # as of the first phase
+        if path == "phases.whole.cap" or ".text." in path:
+            continue  # after the last phase nothing comes; texts are moved above
+        config = eager if path in of_transition else by_cap
+        if path in ("replay", "rewarm", "phases.words.counted"):
+            changed = with_(config, path, None)
+        elif path == "phases.words.text":
+            changed = with_(config, path, Sentences())
+        elif path == "phases.words.name":
+            changed = replace(config, phases=(replace(PHASES[0], name="first"), *PHASES[1:]), transition=AtCap())
+            assert course_of(changed, tmp_path)[:-2] == before[config][:-2], "a name moves no weight"
+            continue
+        else:
+            changed = with_(config, path, values[path]) if path in values else moved(config, path)
+        assert course_of(changed, tmp_path) != before[config], path
 
 
 # Of what is packed in blocks while it is read; tests/training/test_streaming.py moves them.

@@ -39,7 +39,7 @@ def test_the_loss_goes_on_through_every_event(run, tmp_path, monkeypatch):
 
     @torch.no_grad()
     def loss():
-        chunk = trainer.stream.at(trainer.step - 1)
+        chunk = trainer.course.stream.at(trainer.step - 1)
         return float(cross_entropy(trainer.model(chunk.inputs).logits, chunk.targets))
 
     def watched(self, decision, between):

@@ -73,7 +73,7 @@ def assert_same_end(one, other, folders):
 @pytest.fixture
 def straight(run, tmp_path):
     trainer = Trainer(run, tmp_path / "straight")
-    assert trainer.stream.steps_per_epoch == 12 and isinstance(trainer.train, Growing)
+    assert trainer.course.stream.steps_per_epoch == 12 and isinstance(trainer.train, Growing)
     trainer.fit()
     return trainer
 
@@ -186,7 +186,7 @@ def test_the_checkpoint_knows_the_place(straight, tmp_path):
 def test_the_order_in_a_block_is_the_runs_and_the_blocks_are_not(run, straight, tmp_path):
     other = Trainer(replace(run, seed=5), tmp_path / "other")
     assert other.train.key == straight.train.key
-    assert not torch.equal(other.stream.at(0).inputs, straight.stream.at(0).inputs)
+    assert not torch.equal(other.course.stream.at(0).inputs, straight.course.stream.at(0).inputs)
 
 
 def test_other_knobs_of_a_mixture(run, straight, tmp_path):
@@ -197,7 +197,7 @@ def test_other_knobs_of_a_mixture(run, straight, tmp_path):
     kept = {path.parent.name for path in trainer.train.root.glob("*/tokens-*.bin")}
     assert kept == {"block-000000", "block-000003", "block-000004"}  # the first, the last, and the one ahead
     larger = Trainer(with_(run, "corpus.block", 1500), tmp_path / "larger")
-    assert not torch.equal(larger.stream.at(0).inputs, straight.stream.at(0).inputs)
+    assert not torch.equal(larger.course.stream.at(0).inputs, straight.course.stream.at(0).inputs)
 
 
 def test_every_measure_of_the_text_sees_a_sample(straight):

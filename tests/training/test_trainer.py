@@ -170,7 +170,7 @@ def test_only_answers_are_learned_and_scored(run, tmp_path):
     trainer = Trainer(run, tmp_path / "run")
     mark, empty = trainer.tokenizer.encode("=")[0], 0
     for _ in range(20):
-        chunk, before = trainer.stream.at(trainer.step), dict(vars(trainer.trackers["stress"]))
+        chunk, before = trainer.course.stream.at(trainer.step), dict(vars(trainer.trackers["stress"]))
         report = trainer.update()
         if not (chunk.inputs == mark).any():
             empty += 1
@@ -327,7 +327,7 @@ def blank(state):
 
 def test_state_is_carried_within_an_epoch_and_dropped_at_its_end(run, tmp_path):
     trainer = Trainer(with_(run, "training.chunk", 512), tmp_path / "run")
-    epoch, seen = trainer.stream.steps_per_epoch, []
+    epoch, seen = trainer.course.stream.steps_per_epoch, []
     read_inputs(trainer, seen)
     for _ in range(epoch + 2):
         trainer.update()

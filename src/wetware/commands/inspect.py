@@ -37,16 +37,20 @@ from wetware.models import BioNanochat, LanguageModel
 from wetware.pictures.architecture import THEMES, architecture
 from wetware.pictures.lineage import lineage
 from wetware.pictures.measures import draw
+from wetware.pictures.phases import phases
 from wetware.pictures.sentence import raster, traces
 from wetware.pictures.stress import stress
 from wetware.training import load
 
 LIMIT = 100_000
+HISTORY = {"lineage": lineage, "phases": phases}  # what happened in training, drawn for any model
 
 
 def run(arguments: argparse.Namespace) -> int:
     out = Path(arguments.out or Path(arguments.run) / "inspection")
-    if drawn := _of_training(Path(arguments.run), out, lineage, "lineage"):
+    path = Path(arguments.run)
+    drawn = [file for name, draws in HISTORY.items() for file in _of_training(path, out, draws, name)]
+    if drawn:
         model, _ = load(arguments.run, device(arguments))
         if not layers_of(model):  # then this is all that there is to tell
             names = [str(file) for file in drawn]

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.status import Status
 
 from wetware.commands.console import Console
-from wetware.training import Reporter, Score, StepReport
+from wetware.training import PhaseReport, Reporter, Score, StepReport
 
 SILENT, SATURATED = 0.005, 0.9
 
@@ -36,9 +36,21 @@ class PlainReporter(Reporter):
         self._before: StepReport | None = None
         self._loss = self._bits = float("nan")
         self._alarmed: set[int] = set()
+        self._where = ""
 
     def message(self, text: str) -> None:
         self.console.print(escape(text), soft_wrap=True)
+
+    def where(self, text: str) -> None:
+        self._where = text
+
+    def phase(self, report: PhaseReport) -> None:
+        own, fixed = report.own, report.fixed
+        title = f"phase {report.number}/{report.phases} {report.name}, {report.chunk} tokens"
+        why = f" by {report.why}" if report.why else ""
+        text = f"{title}: {report.event}{why} at {report.tokens:,} tokens: its own held-out text: "
+        figures = f"perplexity {own.perplexity:.1f}; whole held-out text: {fixed.bits_per_byte:.4f} bits/byte"
+        self.console.print(text + figures, style="cyan", soft_wrap=True)
 
     def step(self, report: StepReport, progress: float) -> None:
         self._smooth(report)
@@ -61,7 +73,8 @@ class PlainReporter(Reporter):
 
     def line(self, report: StepReport, progress: float) -> str:
         left = report.seconds / progress * (1 - progress) if progress > 0 else 0.0
-        parts = [f"step {report.step}", f"loss {self._loss:.3f}", f"[bold]{self._bits:.3f}[/bold] bits/byte"]
+        parts = [self._where] if self._where else []
+        parts += [f"step {report.step}", f"loss {self._loss:.3f}", f"[bold]{self._bits:.3f}[/bold] bits/byte"]
         if report.firing:
             parts.append("firing " + " ".join(_rate(rate) for rate in report.firing) + " %")
         parts += [f"{name} {value:.2f}" for name, value in report.signals.items()]

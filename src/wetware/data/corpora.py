@@ -12,7 +12,7 @@ import importlib.util
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from wetware.config import Config, nearest, number
 from wetware.data.files import DataError, digest, file_digest
@@ -23,15 +23,31 @@ Split = Literal["train", "validation"]
 FEW = 10  # with fewer documents than this, each one is cut in two instead of being given to one split
 
 
+class Marked(NamedTuple):
+    """A document, and the names that stand for special tokens in it."""
+
+    text: str
+    names: tuple[str, ...]
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Corpus(Config):
     """Text in documents, in two splits."""
 
     abstract: ClassVar[bool] = True
 
+    @property
+    def specials(self) -> tuple[str, ...]:
+        """The names that stand for special tokens in its documents, which are templates then; none in plain text."""
+        return ()
+
     def documents(self, split: Split) -> Iterator[str]:
         """The documents of one split, in a fixed order. Raises :class:`DataError` for what cannot be read."""
         raise NotImplementedError
+
+    def marked(self, split: Split) -> Iterator[Marked]:
+        """The documents of one split, each with the names that are special in it."""
+        return (Marked(text, self.specials) for text in self.documents(split))
 
     def fingerprint(self) -> str:
         """32 hexadecimal digits; equal only if the documents of both splits are equal."""

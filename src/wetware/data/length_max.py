@@ -31,7 +31,7 @@ class LengthMaxTokenizer(Tokenizer):
 
     table: the bytes of every token, ``b""`` for those that stand for no text. specials: the names of such tokens, the
     boundary among them; a token without bytes and without a name is an empty slot. Text is never cut into any of these,
-    whatever it says, but by :meth:`encode_special`. Raises :class:`DataError` for a table that cannot be.
+    whatever it says, but as a template. Raises :class:`DataError` for a table that cannot be.
     """
 
     kind = "LengthMax"
@@ -72,20 +72,9 @@ class LengthMaxTokenizer(Tokenizer):
             start += count
         return rows
 
-    def encode_special(self, text: str) -> list[int]:
-        """The tokens of a text in which the names of special tokens, such as ``<|user|>``, stand for these.
-
-        For templates that a program writes; what a user wrote goes through :meth:`encode`.
-        """
-        if not self.specials:
-            return self.encode(text)
-        names = sorted(self.specials, key=lambda name: (-len(name), name))
-        parts = re.split(f"({'|'.join(map(re.escape, names))})", text)
-        encoded = iter(self.encode_batch(parts[::2]))
-        tokens = next(encoded)
-        for name, after in zip(parts[1::2], encoded, strict=True):
-            tokens += [self.specials[name], *after]
-        return tokens
+    def _extended(self, names: tuple[str, ...]) -> LengthMaxTokenizer:
+        specials = {**self.specials, **{name: self.vocab_size + index for index, name in enumerate(names)}}
+        return LengthMaxTokenizer((*self.pieces, *(b"" for _ in names)), specials, boundary=self.boundary)
 
     def data(self) -> Any:
         pieces = [piece.decode("latin-1") for piece in self.pieces]

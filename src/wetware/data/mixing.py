@@ -103,7 +103,7 @@ class _Source:
         if not texts:
             raise DataError(f"{self.part.name!r}, a part of a mixture, has no text to train on")
         boundary = self.tokenizer.boundary
-        for tokens in self.tokenizer.encode_batch(texts):
+        for tokens in self.tokenizer.encode_marked(texts, self.part.corpus.specials):
             self._batch.append(np.array([boundary, *tokens], dtype=np.uint32))
 
     def _read(self, watch: Watch | None) -> list[str]:

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import ClassVar
 
 from wetware.config import Config, ConfigError, number
-from wetware.data.corpora import Corpus, Split, check_split
+from wetware.data.corpora import Corpus, Marked, Split, check_split
 from wetware.data.files import digest
 from wetware.data.mixing import furthest_below
 
@@ -62,22 +62,30 @@ class Mixture(Corpus):
         total = sum(part.share for part in self.ordered)
         return tuple(part.share / total for part in self.ordered)
 
+    @property
+    def specials(self) -> tuple[str, ...]:
+        """Those of all parts."""
+        return tuple(sorted({name for part in self.parts for name in part.corpus.specials}))
+
     def documents(self, split: Split) -> Iterator[str]:
         """One pass, mixed by bytes, which takes no tokenizer; it ends with the part that ends first."""
+        return (document.text for document in self.marked(split))
+
+    def marked(self, split: Split) -> Iterator[Marked]:
         if check_split(split) == "validation":
             return islice(self._by_bytes(split), self.held_out_documents)
         return self._by_bytes(split)
 
-    def _by_bytes(self, split: Split) -> Iterator[str]:
-        texts, shares = [part.corpus.documents(split) for part in self.ordered], self.shares
-        emitted = [0] * len(texts)
+    def _by_bytes(self, split: Split) -> Iterator[Marked]:
+        documents, shares = [part.corpus.marked(split) for part in self.ordered], self.shares
+        emitted = [0] * len(documents)
         while True:
             index = furthest_below(emitted, shares)
-            text = next(texts[index], None)
-            if text is None:
+            document = next(documents[index], None)
+            if document is None:
                 return
-            emitted[index] += len(text.encode())
-            yield text
+            emitted[index] += len(document.text.encode())
+            yield document
 
     def fingerprint(self) -> str:
         parts = [

@@ -13,6 +13,7 @@ from wetware.data.files import DataError
 from wetware.data.hub import HubDataset
 from wetware.data.mixture import Mixture, Part
 from wetware.data.readers import READERS, find_files
+from wetware.data.template_conversations import TemplateConversations
 
 # Three parts of educational pages and one of mathematics, by tokens.
 FINEWEB_FINEMATH = Mixture(
@@ -21,7 +22,11 @@ FINEWEB_FINEMATH = Mixture(
         Part(name="finemath", corpus=HubDataset(name="HuggingFaceTB/finemath", subset="finemath-4plus"), share=0.25),
     )
 )
-NAMED: dict[str, Corpus] = {"sotu": Sotu(), "fineweb_finemath": FINEWEB_FINEMATH}
+NAMED: dict[str, Corpus] = {
+    "sotu": Sotu(),
+    "conversations": TemplateConversations(),
+    "fineweb_finemath": FINEWEB_FINEMATH,
+}
 
 # A share is whatever stands before a star, from the start or a plus sign on, and cannot be of a path or of a hub's name.
 _MIXED = re.compile(r"\s*([^\s*+/:]*)\s*\*(.*)", re.DOTALL)
@@ -29,8 +34,9 @@ _PLUS = re.compile(r"\+(?=[^*+/:]*\*)")
 
 
 def corpus_from(text: str) -> Corpus:
-    """The corpus that ``--data`` names: ``sotu``, ``fineweb_finemath``, a path of text files, a data set of the hub
-    (``hf:OWNER/NAME`` or ``hf:OWNER/NAME:SUBSET``), or a mixture by token share, as in ``0.75*hf:OWNER/NAME+0.25*my_texts/``.
+    """The corpus that ``--data`` names: ``sotu``, ``conversations``, ``fineweb_finemath``, a path of text files, a data set of
+    the hub (``hf:OWNER/NAME`` or ``hf:OWNER/NAME:SUBSET``), or a mixture by token share, as in
+    ``0.75*hf:OWNER/NAME+0.25*my_texts/``.
 
     A data set of the hub is a mixture of one part: it is streamed. Raises :class:`DataError` with the nearest guess.
     """

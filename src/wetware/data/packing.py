@@ -13,12 +13,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from wetware.data.corpora import Corpus, Split, check_split
+from wetware.data.corpora import Corpus, Marked, Split, check_split
 from wetware.data.files import DataError, default_cache, digest, held, sync
 from wetware.data.tokenizers import Tokenizer
 
@@ -146,7 +147,7 @@ def pack(
     folder = cache_folder(cache) / "packed" / f"{split}-{key}"
 
     def build(partial: Path) -> None:
-        rows = _encoded(corpus.documents(split), tokenizer)
+        rows = _encoded(corpus.marked(split), tokenizer)
         about = write_tokens(partial, key, rows, tokenizer, shard_tokens, progress)
         if not about["documents"]:
             raise DataError(f"the {split} split of {type(corpus).__name__} has no text: nothing to pack")
@@ -256,21 +257,22 @@ def write_tokens(
     }
 
 
-def _encoded(documents: Iterable[str], tokenizer: Tokenizer) -> Iterator[np.ndarray]:
+def _encoded(documents: Iterable[Marked], tokenizer: Tokenizer) -> Iterator[np.ndarray]:
     """A row of each document: a boundary, and its tokens."""
-    for texts in _batches(documents):
-        for tokens in tokenizer.encode_batch(texts):
-            yield np.array([tokenizer.boundary, *tokens], dtype=np.int64)
+    for batch in _batches(documents):
+        for names, alike in groupby(batch, key=lambda document: document.names):
+            for tokens in tokenizer.encode_marked([document.text for document in alike], names):
+                yield np.array([tokenizer.boundary, *tokens], dtype=np.int64)
 
 
-def _batches(documents: Iterable[str]) -> Iterator[list[str]]:
+def _batches(documents: Iterable[Marked]) -> Iterator[list[Marked]]:
     """Lists of about ``BATCH_CHARACTERS``, enough to keep every core busy; documents without text are left out."""
-    batch: list[str] = []
+    batch: list[Marked] = []
     size = 0
-    for text in documents:
-        if text:
-            batch.append(text)
-            size += len(text)
+    for document in documents:
+        if document.text:
+            batch.append(document)
+            size += len(document.text)
         if size >= BATCH_CHARACTERS:
             yield batch
             batch, size = [], 0

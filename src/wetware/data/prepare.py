@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from wetware.data.corpora import Corpus
+from wetware.data.corpora import Corpus, Marked
 from wetware.data.files import digest
 from wetware.data.growing import Growing
 from wetware.data.mixture import Mixture
 from wetware.data.packing import FORMAT, SHARD_TOKENS, Packed, Progress, cache_folder, cached, pack
 from wetware.data.saved_tokenizers import load_tokenizer
-from wetware.data.tokenizers import Tell, Tokenizer, TokenizerConfig
+from wetware.data.tokenizers import Tell, Tokenizer, TokenizerConfig, split_marked
 
 # Of text without an end, what a tokenizer is trained on.
 SAMPLE_CHARACTERS = 32 * 2**20
@@ -26,7 +26,8 @@ def prepare(
     progress: Progress | None = None,
     tell: Tell | None = None,
 ) -> tuple[Tokenizer, Packed, Packed]:
-    """``(tokenizer, train, validation)``. A tokenizer config is trained on the training split, once per corpus.
+    """``(tokenizer, train, validation)``. A tokenizer config is trained on the training split, once per corpus, and has the
+    special tokens of the corpus.
 
     ``progress`` is told of the packing, as by :func:`pack`; ``tell``, in words, of the tokenizer.
 
@@ -69,16 +70,22 @@ def train_tokenizer(
     key = digest([FORMAT, fingerprint or corpus.fingerprint(), config.fingerprint()])
 
     def build(partial: Path) -> None:
-        documents = corpus.documents("train")
-        config.train(_sample(documents) if isinstance(corpus, Mixture) else documents, tell=tell).save(partial)
+        documents = corpus.marked("train")
+        texts = _plain(_sample(documents) if isinstance(corpus, Mixture) else documents)
+        config.train(texts, tell=tell).with_specials(corpus.specials).save(partial)
 
     return cached(cache_folder(cache) / "tokenizers" / key, load_tokenizer, build)
 
 
-def _sample(documents: Iterable[str]) -> Iterator[str]:
+def _plain(documents: Iterable[Marked]) -> Iterator[str]:
+    """Their texts, cut where special tokens stand: nothing is learned of their names."""
+    return (part for text, names in documents for part in (split_marked(text, names)[::2] if names else [text]))
+
+
+def _sample(documents: Iterable[Marked]) -> Iterator[Marked]:
     size = 0
-    for text in documents:
-        yield text
-        size += len(text)
+    for document in documents:
+        yield document
+        size += len(document.text)
         if size >= SAMPLE_CHARACTERS:
             return

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from wetware.config import kinds, nearest
-from wetware.data.files import DataError, digest
+from wetware.data.files import DataError
 from wetware.data.length_max import LengthMaxTokenizer
 from wetware.data.tokenizers import (
     FILE,
@@ -19,6 +19,7 @@ from wetware.data.tokenizers import (
     Tell,
     Tokenizer,
     TokenizerConfig,
+    fingerprint_of,
 )
 
 KINDS: dict[str, type[Tokenizer]] = {
@@ -39,6 +40,7 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         if "algorithm" in content:
             return LengthMaxTokenizer.from_spikewhale(content)
         kind, expected, data = content["kind"], content["fingerprint"], content["data"]
+        specials = content.get("specials", [])
     except OSError as error:
         raise DataError(f"no tokenizer at {str(path)!r}: {error.strerror}") from None
     except DataError as error:
@@ -47,9 +49,9 @@ def load_tokenizer(folder: str | Path) -> Tokenizer:
         raise DataError(f"damaged tokenizer {str(path)!r}: {type(error).__name__}: {error}") from None
     if kind not in KINDS:
         raise DataError(f"unknown kind of tokenizer {kind!r} in {str(path)!r}{nearest(str(kind), KINDS)}")
-    if digest([kind, data]) != expected:
+    if fingerprint_of(kind, data, specials) != expected:
         raise DataError(f"damaged tokenizer {str(path)!r}: its content is not what was saved")
-    return KINDS[kind].from_data(data)
+    return KINDS[kind].from_data(data).with_specials(specials)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -4,22 +4,28 @@ Every tokenizer is a table of *pieces*, the source bytes that each token stands 
 brought along from elsewhere, is the boundary that starts every document and stands for no byte; it is never the result of
 encoding text, whatever the text says. The pieces of an
 encoding, joined, are the UTF-8 bytes of the text, so decoding, counting bytes and streaming are the same for all.
+
+*Special* tokens have a name, such as ``<|user|>``, and stand for no byte either: text is cut into them only where a program
+says that it is a template (:meth:`Tokenizer.encode_marked`).
 """
 
 from __future__ import annotations
 
 import codecs
+import copy
 import dataclasses
 import json
+import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from wetware.config import Config, number
+from wetware.config import Config, nearest, number
 from wetware.data.files import DataError, digest, write_atomically
 
 BOUNDARY = "<|boundary|>"
@@ -45,10 +51,15 @@ class Decoder:
 
 
 class Tokenizer:
-    """Base of the tokenizers: ``pieces[id]`` are the bytes of a token; a subclass says how text is cut into pieces."""
+    """Base of the tokenizers: ``pieces[id]`` are the bytes of a token; a subclass says how text is cut into pieces.
+
+    specials: the names of special tokens, and their numbers.
+    """
 
     kind: ClassVar[str]
     boundary: int = 0
+    specials: Mapping[str, int] = MappingProxyType({})
+    _added: tuple[str, ...] = ()  # special tokens on top of those that ``data`` knows
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
         self.pieces = (b"", *pieces)
@@ -70,6 +81,45 @@ class Tokenizer:
     def encode(self, text: str) -> list[int]:
         """The tokens of ``text``, without a boundary."""
         return self.encode_batch([text])[0]
+
+    def with_specials(self, names: Iterable[str]) -> Tokenizer:
+        """This tokenizer with a special token of each of ``names``: those that are not there come after all tokens, so that no
+        number changes."""
+        missing = tuple(name for name in dict.fromkeys(names) if name not in self.specials)
+        return self._extended(missing) if missing else self
+
+    def _extended(self, names: tuple[str, ...]) -> Tokenizer:
+        extended = copy.copy(self)
+        extended.pieces = (*self.pieces, *(b"" for _ in names))
+        extended.specials = {**self.specials, **{name: self.vocab_size + i for i, name in enumerate(names)}}
+        extended._added = (*self._added, *names)
+        return extended
+
+    def encode_marked(self, texts: Sequence[str], names: Collection[str]) -> list[list[int]]:
+        """The tokens of templates: in these texts the ``names`` of special tokens stand for them.
+
+        For what a program writes; what a user wrote goes through :meth:`encode`. Raises :class:`DataError` for a name that the
+        tokenizer does not have.
+        """
+        if not names:
+            return self.encode_batch(texts)
+        for name in names:
+            if name not in self.specials:
+                raise DataError(f"the tokenizer has no special token {name!r}{nearest(name, self.specials)}")
+        cut = [split_marked(text, names) for text in texts]
+        encoded = iter(self.encode_batch([part for parts in cut for part in parts[::2]]))
+        return [
+            [
+                token
+                for index, part in enumerate(parts)
+                for token in ([self.specials[part]] if index % 2 else next(encoded))
+            ]
+            for parts in cut
+        ]
+
+    def encode_special(self, text: str) -> list[int]:
+        """The tokens of a template in which the names of all special tokens stand for these."""
+        return self.encode_marked([text], self.specials)[0]
 
     def piece(self, token: int) -> bytes:
         """The source bytes of a token. Raises :class:`DataError` for an unknown id."""
@@ -96,11 +146,13 @@ class Tokenizer:
 
     def fingerprint(self) -> str:
         """32 hexadecimal digits; equal only for tokenizers that encode alike."""
-        return digest([self.kind, self.data()])
+        return fingerprint_of(self.kind, self.data(), self._added)
 
     def save(self, folder: str | Path) -> None:
         """Write ``tokenizer.json`` into ``folder``, atomically."""
         content = {"kind": self.kind, "fingerprint": self.fingerprint(), "data": self.data()}
+        if self._added:
+            content["specials"] = list(self._added)
         write_atomically(Path(folder) / FILE, json.dumps(content))
 
 
@@ -246,6 +298,17 @@ class Characters(TokenizerConfig):
         several = [character for character in counts if ord(character) > 127]
         several.sort(key=lambda character: (-counts[character], character))
         return CharactersTokenizer("".join(several[: self.limit]))
+
+
+def split_marked(text: str, names: Collection[str]) -> list[str]:
+    """What stands between the ``names`` in a text, and at odd places the names themselves; of two, the longer one is meant."""
+    ordered = sorted(names, key=lambda name: (-len(name), name))
+    return re.split(f"({'|'.join(map(re.escape, ordered))})", text) if ordered else [text]
+
+
+def fingerprint_of(kind: str, data: Any, specials: Sequence[str]) -> str:
+    """Of a tokenizer, by what is saved of it."""
+    return digest([kind, data, list(specials)] if specials else [kind, data])
 
 
 def utf8(text: str) -> bytes:

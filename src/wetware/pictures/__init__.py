@@ -3,6 +3,7 @@
 from wetware.pictures.bands import Curve, bands
 from wetware.pictures.curves import curves, terminal_curves
 from wetware.pictures.lineage import lineage
+from wetware.pictures.phases import phases
 from wetware.pictures.stress import stress
 from wetware.pictures.verdicts import Row, forest, terminal_forest
 
@@ -13,6 +14,7 @@ __all__ = [
     "curves",
     "forest",
     "lineage",
+    "phases",
     "stress",
     "terminal_curves",
     "terminal_forest",

@@ -9,7 +9,7 @@ from typing import Any
 
 from wetware.data.files import write_atomically
 from wetware.training.losses import Score
-from wetware.training.reporting import StepReport
+from wetware.training.reporting import PhaseReport, StepReport
 
 
 class Metrics:
@@ -63,6 +63,28 @@ class Metrics:
         values = {"bits_per_byte": score.bits_per_byte, "bits_per_token": score.bits_per_token, "firing": score.rates}
         self._write("held_out", step, tokens=tokens, seconds=seconds, perplexity=score.perplexity, **values)
         self._board.add_scalar("held_out/bits_per_byte", score.bits_per_byte, step)
+
+    def phase(self, step: int, report: PhaseReport) -> None:
+        own, fixed = report.own, report.fixed
+        self._write(
+            "phase",
+            step,
+            event=report.event,
+            phase=report.name,
+            number=report.number,
+            phases=report.phases,
+            chunk=report.chunk,
+            tokens=report.tokens,
+            phase_tokens=report.phase_tokens,
+            why=report.why,
+            loss=own.nats / max(own.tokens, 1),
+            perplexity=own.perplexity,
+            firing=list(own.rates),
+            mean_firing=sum(own.rates) / len(own.rates) if own.rates else None,
+            fixed_bits_per_byte=fixed.bits_per_byte,
+        )
+        self._board.add_scalar("phase/number", report.number, step)
+        self._board.add_scalar("phase/fixed_bits_per_byte", fixed.bits_per_byte, step)
 
     def event(self, step: int, event: dict[str, Any]) -> None:
         """What a rule did after a step."""

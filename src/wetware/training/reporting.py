@@ -28,6 +28,26 @@ class StepReport(NamedTuple):
     gain_spread: tuple[float, ...] = ()
 
 
+class PhaseReport(NamedTuple):
+    """How a model stands at the start or the end of a phase.
+
+    event: ``start`` or ``end``. number: of the phase, from 1, of ``phases``. why: it ended: ``converged``, ``cap`` or ``limit``
+    (of the run). tokens: read in the whole run. phase_tokens: of these, in the phase. own: on the phase's own held-out text.
+    fixed: on the held-out whole text, the same for every phase, with carried state.
+    """
+
+    event: str
+    number: int
+    phases: int
+    name: str
+    chunk: int
+    tokens: int
+    phase_tokens: int
+    why: str | None
+    own: Score
+    fixed: Score
+
+
 class Reporter:
     """Hears what happens in a run; this base says nothing."""
 
@@ -35,6 +55,11 @@ class Reporter:
 
     def busy(self, text: str) -> None:
         """Something other than training steps goes on; said again as it advances."""
+
+    def where(self, text: str) -> None:
+        """Where in its course the run stands, said when that changes."""
+
+    def phase(self, report: PhaseReport) -> None: ...
 
     def step(self, report: StepReport, progress: float) -> None: ...
 

@@ -8,6 +8,7 @@ from wetware.config import Config, number
 from wetware.data import BPE, Corpus, Sotu, TokenizerConfig
 from wetware.models import ModelConfig, RealSam
 from wetware.training.counted import Counted, EveryToken
+from wetware.training.curriculum import Curriculum
 from wetware.training.optimizers import AdamW, OptimizerConfig
 from wetware.training.schedules import Cosine, Limit, Schedule, Tokens
 from wetware.training.starting import SavedWeights
@@ -44,7 +45,8 @@ class Training(Config):
 
     batch: sequences read side by side. chunk: tokens between two truncations of back-propagation through time; the state
     goes on across them. accumulate: in how many parts a batch is worked through, to save memory. clip: largest gradient
-    norm. limit: how long. counted: which targets the loss, and every score, is made of.
+    norm. limit: how long. counted: which targets the loss, and every score, is made of. curriculum: phases, each with its own
+    text and its own chunk; ``chunk`` is then only that of the calibration, which is on whole text.
     """
 
     batch: int = number(16, 1)
@@ -56,6 +58,7 @@ class Training(Config):
     clip: float = number(1.0, 0.0, open_ends=True)
     counted: Counted = EveryToken()
     calibration: Calibration | None = Calibration()
+    curriculum: Curriculum | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

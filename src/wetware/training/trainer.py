@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from wetware.config import ConfigError, from_dict, to_dict
-from wetware.data import DataError, Packed, Stream, Tokenizer, prepare
+from wetware.data import Corpus, DataError, Packed, Tokenizer, TokenizerConfig, prepare, train_tokenizer
 from wetware.data.files import write_atomically
 from wetware.models import LanguageModel
 from wetware.models.generation import Sampling, generate
@@ -25,10 +25,12 @@ from wetware.modulation import Signals, signals_of
 from wetware.state import State, flatten, select, to, unflatten
 from wetware.training import checkpoint
 from wetware.training.checkpoint import CheckpointError
-from wetware.training.counted import counts_any
+from wetware.training.counted import Rule, counts_any
+from wetware.training.course import Course, Moment, OneText
 from wetware.training.losses import Score, held_out_loss
 from wetware.training.metrics import Metrics
-from wetware.training.reporting import Reporter, StepReport
+from wetware.training.phases import Phases
+from wetware.training.reporting import PhaseReport, Reporter, StepReport
 from wetware.training.run import Run
 from wetware.training.step import clip_gradients, follow, learn, parts
 
@@ -77,7 +79,6 @@ class Trainer:
         settings = self.run.training
         if settings.accumulate > settings.batch:
             raise ConfigError(f"training.accumulate = {settings.accumulate} exceeds training.batch = {settings.batch}")
-        self.stream = Stream(self.train, settings.batch, settings.chunk, self.run.seed)
         torch.manual_seed(self.run.seed)
         # what is restored is not drawn first: a part may come from a file that is gone by now
         self.model: LanguageModel = self.run.model.build(self.run.seed) if saved is None else self.run.model.module()
@@ -87,6 +88,10 @@ class Trainer:
             for name, packed in (("training", self.train), ("held-out", self.held_out)):
                 if not counts_any(packed, self.rule):
                     raise DataError(f"training.counted = {settings.counted} counts no token of the {name} text")
+        whole = OneText(self.train, settings.batch, settings.chunk, self.run.seed, self.rule)
+        self.course: Course = whole
+        if settings.curriculum is not None:
+            self.course = Phases(self.run, self.held_out, self.tokenizer, self.rule, self._prepared)
         self.trackers = self.model.signal_trackers()
         self.step = self.tokens = self.skipped = self.skipped_in_a_row = 0
         self.seconds = 0.0
@@ -97,7 +102,7 @@ class Trainer:
         if saved is None and run.start:
             run.start.fill(self.model, self.tokenizer)
         elif saved is None and settings.calibration:
-            rates = self.model.calibrate(self.stream.at(0).inputs, settings.calibration.rate)
+            rates = self.model.calibrate(whole.lesson(0).inputs, settings.calibration.rate)
             if rates:
                 measured = " ".join(f"{rate:.1%}" for rate in rates.values())
                 self.reporter.message(f"calibrated on the first chunk: the layers fire at {measured}")
@@ -136,29 +141,41 @@ class Trainer:
     def _data(self, run: Run, saved: Path | None) -> tuple[Tokenizer, Packed, Packed]:
         """A resumed run keeps the tokenizer it was saved with, even if the corpus would now train another."""
         self.reporter.busy("reading the text and making its tokenizer")
-        tokenizer = None if saved is None else checkpoint.load_tokenizer(saved)
+        tokenizer = run.tokenizer if saved is None else checkpoint.load_tokenizer(saved)
+        curriculum = run.training.curriculum
+        if curriculum is not None and isinstance(tokenizer, TokenizerConfig):
+            names = (name for phase in curriculum.phases for name in phase.text.of(run.corpus).specials)
+            tokenizer = train_tokenizer(run.corpus, tokenizer, tell=self._told_of_tokenizer)
+            tokenizer = tokenizer.with_specials(tuple(dict.fromkeys(names)))
+        return self._prepared(run.corpus, tokenizer)
 
+    def _told_of_tokenizer(self, text: str) -> None:
+        self.reporter.busy(f"making the tokenizer: {text}")
+
+    def _prepared(self, corpus: Corpus, tokenizer: Tokenizer | TokenizerConfig) -> tuple[Tokenizer, Packed, Packed]:
         def packing(documents: int, size: int) -> None:
             if self._caught:
                 raise _Interrupted
             self.reporter.busy(f"packing the text: {documents} documents, {size / 1e6:.1f} MB")
 
-        def training(text: str) -> None:
-            self.reporter.busy(f"making the tokenizer: {text}")
-
-        return prepare(run.corpus, tokenizer or run.tokenizer, progress=packing, tell=training)
+        return prepare(corpus, tokenizer, progress=packing, tell=self._told_of_tokenizer)
 
     # ------------------------------------------------------------------------------------------------------------- loop
 
     @property
+    def moment(self) -> Moment:
+        return Moment(self.step, self.tokens, self.seconds)
+
+    @property
     def progress(self) -> float:
-        return self.run.training.limit.progress(self.step, self.tokens, self.seconds)
+        return self.run.training.limit.progress(*self.moment)
 
     def fit(self) -> Stopped:
         """Train to the limit, or until SIGINT or SIGTERM, which leaves a checkpoint."""
         watch = self.run.monitoring
-        with _signals(self.reporter) as caught, self._claimed() as metrics, self.train.reading_ahead():
+        with _signals(self.reporter) as caught, self._claimed() as metrics, self.course.reading_ahead():
             self._caught = caught
+            self._tell(self.course.begin(self.moment, self._examine), metrics)
             while self.progress < 1 and not caught:
                 try:
                     report = self.update()
@@ -177,6 +194,7 @@ class Trainer:
                     metrics.event(self.step, event)
                 self.events.clear()
                 self.reporter.step(report, self.progress)
+                self._tell(self.course.after(self.moment, self._examine), metrics)
                 self._events(metrics, last=self.progress >= 1)
             if caught:
                 self.save()
@@ -213,19 +231,18 @@ class Trainer:
     def update(self) -> StepReport:
         """One optimizer step."""
         started, settings = time.monotonic(), self.run.training
-        chunk = self.stream.at(self.step)
+        lesson = self.course.lesson(self.step)
         signals = signals_of(self.trackers)
-        factor = settings.schedule.factor(self.step, self.progress)
-        if chunk.fresh or self.states is None:
+        factor = self.course.factor(settings.schedule.factor(self.step, self.progress), self.moment)
+        if lesson.fresh or self.states is None:
             first = self.model.init_state(settings.batch)
             self.states = [select(first, rows) for rows in parts(settings.batch, settings.accumulate)]
-        counted = None if self.rule is None else self.rule(chunk.inputs, chunk.targets)
         learned = learn(
             self.model,
             self.states,
-            chunk.inputs,
-            chunk.targets,
-            counted=counted,
+            lesson.inputs,
+            lesson.targets,
+            counted=lesson.counted,
             signals=signals,
             bfloat16=self.bfloat16,
         )
@@ -246,9 +263,10 @@ class Trainer:
                 self.rules, learned, self.step, self.run.seed, self.optimizers, signals_of(self.trackers)
             )
         self.optimizers.zero_grad()
-        self.tokens += self.stream.tokens_per_step
+        self.tokens += lesson.targets.numel()
         self.seconds += time.monotonic() - started
-        size = int(self.token_bytes[chunk.targets if counted is None else chunk.targets[counted]].sum())
+        scored = lesson.targets if lesson.counted is None else lesson.targets[lesson.counted]
+        size = int(self.token_bytes[scored].sum())
         bits = learned.loss * learned.targets / (max(size, 1) * 0.6931471805599453)
         firing, dead, saturated = (
             tuple(float(measure(layer)) for layer in learned.rates)
@@ -296,8 +314,18 @@ class Trainer:
         if not saved and (last or self.step % watch.checkpoint_every == 0):
             self.save()
 
+    def _tell(self, phases: list[PhaseReport], metrics: Metrics) -> None:
+        for phase in phases:
+            metrics.phase(self.step, phase)
+            self.reporter.phase(phase)
+        self.reporter.where(self.course.where)
+
     def evaluate(self, limit: int | None = None) -> Score:
-        """Held-out loss with carried state."""
+        """Held-out loss of the whole text with carried state."""
+        return self._examine(self.held_out, 128, self.rule, limit)
+
+    def _examine(self, held_out: Packed, chunk: int, rule: Rule | None, limit: int | None) -> Score:
+        """Held-out loss with carried state, so many documents side by side that a piece has about 4096 tokens."""
         done = 0
 
         def reading(tokens: int) -> None:
@@ -306,7 +334,10 @@ class Trainer:
             self.reporter.busy(f"reading held-out text: {done:,} tokens")
 
         sizes = self.tokenizer.token_bytes
-        return held_out_loss(self.model, self.held_out, sizes, limit=limit, rule=self.rule, progress=reading)
+        rows = max(1, 4096 // chunk)
+        return held_out_loss(
+            self.model, held_out, sizes, limit=limit, chunk=chunk, rows=rows, rule=rule, progress=reading
+        )
 
     def sample(self) -> str:
         watch = self.run.monitoring
@@ -348,8 +379,7 @@ class Trainer:
             "best": self.best,
             "signals": {name: tracker.to_dict() for name, tracker in self.trackers.items()},
             "carried": self.states is not None,
-            "text": self.train.key,
-            "place": self.train.place(self.step // self.stream.steps_per_epoch),
+            **self.course.to_dict(self.step),
         }
         (folder / "trainer.json").write_text(json.dumps(about, indent=1))
         checkpoint.seal(folder)
@@ -374,7 +404,7 @@ class Trainer:
         checkpoint.fill_weights(saved, self.model)
         try:
             self.step, self.tokens, self.skipped = about["step"], about["tokens"], about["skipped"]
-            self.seconds, self.best, text = about["seconds"], about["best"], about["text"]
+            self.seconds, self.best = about["seconds"], about["best"]
             heard = about["signals"] if "signals" in about else {"stress": about["stress"]}  # older ones had one
             for name, tracker in self.trackers.items():
                 tracker.load(heard[name])
@@ -385,11 +415,10 @@ class Trainer:
                 like = tuple(select(first, rows) for rows in parts(settings.batch, settings.accumulate))
                 self.states = list(to(unflatten(like, _part(tensors, "state/")), self.device))
             torch.set_rng_state(tensors["random"])
+            same_text = self.course.load(about, self.step)
         except (KeyError, RuntimeError, TypeError) as error:
             raise CheckpointError(f"damaged checkpoint {str(saved)!r}: {error}") from None
-        if text == self.train.key:
-            self.train.go_on(self.step // self.stream.steps_per_epoch, about.get("place"))
-        else:
+        if not same_text:
             self.reporter.message("note: the text has changed since this run was saved; it goes on with the new one")
 
 

@@ -194,10 +194,10 @@ def _speeds(arms: Sequence[Arm], threads: int, progress: Told) -> tuple[float, .
                 for arm, trainer, rate in zip(arms, trainers, rates, strict=True):
                     done = (turn + len(rate) / ROUNDS / len(arms)) / ROUNDS
                     progress(f"measuring speed: {arm.name}", 0.3 + 0.7 * done)
-                    started = clock()
+                    started, read = clock(), trainer.tokens
                     for _ in range(STEPS):
                         trainer.update()
-                    rate.append(STEPS * trainer.stream.tokens_per_step / max(clock() - started, 1e-9))
+                    rate.append((trainer.tokens - read) / max(clock() - started, 1e-9))
     finally:
         torch.set_num_threads(before)
     return tuple(round(statistics.median(rate), 1) for rate in rates)
