@@ -10,8 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config
+from wetware.kernels import Choice
 from wetware.kernels.attention.reference import visible
 from wetware.state import State
+from wetware.synapses import synapse_token
 from wetware.synapses.distance import DistanceBarrier
 from wetware.synapses.septin import SeptinInhibition
 from wetware.synapses.two_hop import TwoHop
@@ -102,6 +104,20 @@ class SynapticCleft(nn.Module):
     ) -> tuple[Tensor, CleftState]:
         """Mixed values [B, Q, H, D] and the state of all keys but the ``dropped`` oldest. query, keys, values, first as in the
         op ``attention``; ``time`` is the position of the first query."""
+        return ask(self, query, keys, values, first, state, time, tokens, dropped)
+
+    def chunk(
+        self,
+        query: Tensor,
+        keys: tuple[Tensor, ...],
+        values: tuple[Tensor, ...],
+        first: Tensor,
+        state: CleftState,
+        time: int,
+        tokens: Tensor,
+        dropped: int,
+    ) -> tuple[Tensor, CleftState]:
+        """``forward`` by the formulas."""
         scores = self.scores(query, keys)
         release, hops = (), ()
         if self.release:
@@ -135,3 +151,7 @@ def mix(shares: Tensor, values: tuple[Tensor, ...]) -> Tensor:
     pieces = [shares] if len(values) == 1 else shares.split([value.shape[1] for value in values], -1)
     parts = [share @ value.transpose(1, 2) for share, value in zip(pieces, values, strict=True)]
     return (parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)).transpose(1, 2)
+
+
+ask = Choice("synapses", SynapticCleft.chunk)
+ask.backend("numba", synapse_token.refuses)(synapse_token.run)
