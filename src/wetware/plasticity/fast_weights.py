@@ -10,7 +10,6 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm
-from torch.nn import functional
 
 from wetware.config import ConfigError, number
 from wetware.kernels import Choice, delta_scan
@@ -19,6 +18,7 @@ from wetware.parameters import NEURON, filled, parameter
 from wetware.plasticity import fast_weights_token
 from wetware.plasticity.bdnf import BDNF
 from wetware.plasticity.consolidation import Held
+from wetware.plasticity.directions import unit
 from wetware.plasticity.dual_weights import DualWeights
 from wetware.plasticity.eligibility import Eligibility
 from wetware.plasticity.half_life import log_share, spread_half_lives
@@ -134,7 +134,7 @@ class FastWeightsMemory(Memory, Ruled, Counted):
         given = value.dtype
         with torch.autocast(value.device.type, enabled=False):  # sums over whole documents
             x, query, key, value, keep = (part.to(self.gate.dtype) for part in (x, query, key, value, keep))
-            query, key = functional.normalize(query, dim=-1), functional.normalize(key, dim=-1)
+            query, key = unit(query), unit(key)
             how = self.written(x, key, value, state, keep)
             erase = self.config.write.erase(how.strength)
             found, matrix = delta_scan(query, how.key, value, state.matrix, how.decay, erase, how.strength, keep)

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config
-from wetware.kernels import Choice
-from wetware.kernels.attention.reference import visible
+from wetware.kernels import Choice, inhibited_softmax
 from wetware.state import State
 from wetware.synapses import synapse_token
 from wetware.synapses.distance import DistanceBarrier
@@ -123,14 +122,10 @@ class SynapticCleft(nn.Module):
         if self.release:
             scores, release = self.release(scores, state.release, first, time, tokens)
             release = release[..., dropped:].clone() if dropped else release
-        # in place: what made these scores keeps none of them for backward, and no other tensor here is as large
-        if self.distance:
-            scores = scores.add_(self.distance(*scores.shape[2:]))
-        if not self.release:
-            scores = scores.masked_fill_(~visible(first, scores.shape[-1])[:, None], -torch.inf)
-        shares = scores.softmax(-1)
-        if self.septin:
-            shares = self.septin(shares)
+        slope = self.distance.slope if self.distance else None
+        strength = self.septin.pull() if self.septin else None
+        window = self.septin.window if self.septin else 1
+        shares = inhibited_softmax(scores, first, slope, strength, window)
         mixed = mix(shares, values)
         if self.two_hop:
             own = mixed
