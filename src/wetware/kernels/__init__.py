@@ -5,6 +5,7 @@ from wetware.kernels.cross_entropy import cross_entropy
 from wetware.kernels.delta_scan import delta_scan
 from wetware.kernels.gated_sum import gated_sum
 from wetware.kernels.graded_scan import graded_scan
+from wetware.kernels.inhibited_softmax import inhibited_softmax
 from wetware.kernels.kuramoto_scan import kuramoto_scan
 from wetware.kernels.latch_scan import latch_scan
 from wetware.kernels.lateral_inhibition import lateral_inhibition
@@ -27,6 +28,7 @@ __all__ = [
     "delta_scan",
     "gated_sum",
     "graded_scan",
+    "inhibited_softmax",
     "kuramoto_scan",
     "latch_scan",
     "lateral_inhibition",

@@ -11,6 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from wetware.config import ConfigError, number
+from wetware.kernels import Choice
+from wetware.layers import synaptic_experts_token
 from wetware.layers.dispatch import LoadBalance, dispatched, imbalance
 from wetware.layers.experts import Answered, Experts, ExpertsConfig
 from wetware.layers.fatigue import Fatigue, Kinetics, decoded, leaky
@@ -106,6 +108,10 @@ class SynapticExpertsLayer(Experts, Counted, Ruled):
         return self.gate.new_zeros(batch, len(self.alive)) if self.config.fatigue else ()
 
     def forward(self, x: Tensor, state: Any, keep: Tensor) -> Answered:
+        return ask(self, x, state, keep)
+
+    def chunk(self, x: Tensor, state: Any, keep: Tensor) -> Answered:
+        """``forward`` by the formulas."""
         genes = decoded(self.genes)
         scores, state = self.scores(x, state, keep, genes)
         routed, rows = self.route(scores.flatten(0, 1)), x.flatten(0, 1)
@@ -175,3 +181,7 @@ def first(count: int) -> Any:
 
 def _first(count: int, tensor: Tensor, generator: Generator) -> None:
     tensor.copy_(torch.arange(tensor.numel()) < count)
+
+
+ask = Choice("synaptic_experts", SynapticExpertsLayer.chunk)
+ask.backend("numba", synaptic_experts_token.refuses)(synaptic_experts_token.run)

@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wetware.config import Config, number
 from wetware.kernels import leaky_scan
 from wetware.parameters import NEURON, filled, parameter
+from wetware.plasticity.directions import unit
 from wetware.plasticity.half_life import half_life, share
 
 
@@ -53,4 +53,4 @@ class Trace(nn.Module):
     def forward(self, key: Tensor, state: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
         """Keys of length 1 [B, T, H, D] to those that are written, and e after the last token."""
         trace = leaky_scan(key, share(self.half_life, keep), state)
-        return functional.normalize(torch.lerp(key, trace, torch.sigmoid(self.mix)[:, None]), dim=-1), trace[:, -1]
+        return unit(torch.lerp(key, trace, torch.sigmoid(self.mix)[:, None])), trace[:, -1]

@@ -10,14 +10,15 @@ from typing import Any, ClassVar, NamedTuple
 import torch
 from torch import Tensor
 from torch.linalg import vector_norm
-from torch.nn import functional
 
 from wetware.config import ConfigError, number
-from wetware.kernels import delta_scan
+from wetware.kernels import Choice, delta_scan
 from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import NEURON, filled, parameter
+from wetware.plasticity import fast_weights_token
 from wetware.plasticity.bdnf import BDNF
 from wetware.plasticity.consolidation import Held
+from wetware.plasticity.directions import unit
 from wetware.plasticity.dual_weights import DualWeights
 from wetware.plasticity.eligibility import Eligibility
 from wetware.plasticity.half_life import log_share, spread_half_lives
@@ -126,10 +127,14 @@ class FastWeightsMemory(Memory, Ruled, Counted):
             yield Operation("dual", rows, self.size, weights=(self.dual.matrix,))
 
     def forward(self, x: Tensor, query: Tensor, key: Tensor, value: Tensor, state: Any, keep: Tensor) -> Recalled:
+        return recall(self, x, query, key, value, state, keep)
+
+    def chunk(self, x: Tensor, query: Tensor, key: Tensor, value: Tensor, state: Any, keep: Tensor) -> Recalled:
+        """``forward`` by the formulas."""
         given = value.dtype
         with torch.autocast(value.device.type, enabled=False):  # sums over whole documents
             x, query, key, value, keep = (part.to(self.gate.dtype) for part in (x, query, key, value, keep))
-            query, key = functional.normalize(query, dim=-1), functional.normalize(key, dim=-1)
+            query, key = unit(query), unit(key)
             how = self.written(x, key, value, state, keep)
             erase = self.config.write.erase(how.strength)
             found, matrix = delta_scan(query, how.key, value, state.matrix, how.decay, erase, how.strength, keep)
@@ -163,3 +168,7 @@ class FastWeightsMemory(Memory, Ruled, Counted):
             return None
         matrix = matrix.detach()
         return Held((matrix if camkii is None else camkii.detach()[..., None, None] * matrix).mean(0))
+
+
+recall = Choice("fast_weights", FastWeightsMemory.chunk)
+recall.backend("numba", fast_weights_token.refuses)(fast_weights_token.run)

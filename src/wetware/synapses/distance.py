@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number
+from wetware.kernels.inhibited_softmax.reference import barrier
 from wetware.parameters import NEURON, filled, parameter
 
 
@@ -37,6 +37,4 @@ class Barrier(nn.Module):
 
     def forward(self, queries: int, keys: int) -> Tensor:
         """What is added to scores, [H, Q, K]."""
-        place = torch.arange(keys, device=self.slope.device)
-        distance = (place[keys - queries :, None] - place).clamp_min(0)
-        return -self.slope[:, None, None] * torch.log1p(distance.to(self.slope.dtype))
+        return barrier(self.slope, queries, keys)

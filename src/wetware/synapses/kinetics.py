@@ -72,10 +72,13 @@ class Rates(nn.Module):
 
     def bare(self, name: str) -> Tensor:
         """A rate as it is stored."""
-        return self.get_parameter(name)
+        return getattr(self, name)
+
+    def settle(self, rates: dict[str, Tensor]) -> None:
+        """What is left to do to the rates of this part, when all are in their range."""
 
     def forward(self) -> dict[str, Tensor]:
-        return {name: bound.forward(self.bare(name)) for name, bound in self.bounds.items()}
+        return together(self)
 
 
 class Recovery(Rates):
@@ -87,10 +90,22 @@ class Recovery(Rates):
         share = cost / (1 - recovery)
         super().__init__(heads, **{f"r{letter}": (recovery, SHARE), f"c{letter}": (share, SHARE)}, **more)
 
-    def forward(self) -> dict[str, Tensor]:
-        rates = super().forward()
+    def settle(self, rates: dict[str, Tensor]) -> None:
         rates[f"c{self.letter}"] = rates[f"c{self.letter}"] * (1 - rates[f"r{self.letter}"])
-        return rates
+
+
+def together(*parts: Rates) -> dict[str, Tensor]:
+    """The rates of several parts, all those of one coordinate at once: at each token, calls are what they cost."""
+    groups: dict[Bound, dict[str, Tensor]] = {}
+    for part in parts:
+        for name, bound in part.bounds.items():
+            groups.setdefault(bound, {})[name] = part.bare(name)
+    rates: dict[str, Tensor] = {}
+    for bound, bare in groups.items():
+        rates |= zip(bare, bound.forward(torch.stack(list(bare.values()))).unbind(0), strict=True)
+    for part in parts:
+        part.settle(rates)
+    return rates
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,11 @@ class Inhibition(nn.Module):
         self.window = config.window
         self.strength = parameter(heads, draw=filled(config.strength), role=NEURON)
 
+    def pull(self) -> Tensor:
+        """``tanh(x)``, [H]."""
+        return torch.tanh(self.strength)
+
     def forward(self, shares: Tensor) -> Tensor:
         """Shares [B, H, Q, K], of any order of keys in time."""
         # every query has one share somewhere, so their sum never vanishes: a mean of others is at most 1 / (2 window)
-        return lateral_inhibition(shares, torch.tanh(self.strength), window=self.window)
+        return lateral_inhibition(shares, self.pull(), window=self.window)

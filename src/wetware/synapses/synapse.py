@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config
-from wetware.kernels.attention.reference import visible
+from wetware.kernels import Choice, inhibited_softmax
 from wetware.state import State
+from wetware.synapses import synapse_token
 from wetware.synapses.distance import DistanceBarrier
 from wetware.synapses.septin import SeptinInhibition
 from wetware.synapses.two_hop import TwoHop
@@ -102,19 +103,29 @@ class SynapticCleft(nn.Module):
     ) -> tuple[Tensor, CleftState]:
         """Mixed values [B, Q, H, D] and the state of all keys but the ``dropped`` oldest. query, keys, values, first as in the
         op ``attention``; ``time`` is the position of the first query."""
+        return ask(self, query, keys, values, first, state, time, tokens, dropped)
+
+    def chunk(
+        self,
+        query: Tensor,
+        keys: tuple[Tensor, ...],
+        values: tuple[Tensor, ...],
+        first: Tensor,
+        state: CleftState,
+        time: int,
+        tokens: Tensor,
+        dropped: int,
+    ) -> tuple[Tensor, CleftState]:
+        """``forward`` by the formulas."""
         scores = self.scores(query, keys)
         release, hops = (), ()
         if self.release:
             scores, release = self.release(scores, state.release, first, time, tokens)
             release = release[..., dropped:].clone() if dropped else release
-        # in place: what made these scores keeps none of them for backward, and no other tensor here is as large
-        if self.distance:
-            scores = scores.add_(self.distance(*scores.shape[2:]))
-        if not self.release:
-            scores = scores.masked_fill_(~visible(first, scores.shape[-1])[:, None], -torch.inf)
-        shares = scores.softmax(-1)
-        if self.septin:
-            shares = self.septin(shares)
+        slope = self.distance.slope if self.distance else None
+        strength = self.septin.pull() if self.septin else None
+        window = self.septin.window if self.septin else 1
+        shares = inhibited_softmax(scores, first, slope, strength, window)
         mixed = mix(shares, values)
         if self.two_hop:
             own = mixed
@@ -135,3 +146,7 @@ def mix(shares: Tensor, values: tuple[Tensor, ...]) -> Tensor:
     pieces = [shares] if len(values) == 1 else shares.split([value.shape[1] for value in values], -1)
     parts = [share @ value.transpose(1, 2) for share, value in zip(pieces, values, strict=True)]
     return (parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)).transpose(1, 2)
+
+
+ask = Choice("synapses", SynapticCleft.chunk)
+ask.backend("numba", synapse_token.refuses)(synapse_token.run)

@@ -25,6 +25,7 @@ from wetware.synapses.kinetics import (
     Snare,
     SynapticEnergy,
     learned,
+    together,
 )
 from wetware.synapses.sampling import Draws, Sampler, places
 from wetware.synapses.synapse import Release, Transmission
@@ -116,8 +117,7 @@ class Vesicles(Transmission):
         """The rates [19, H], in the order of ``KINETICS``."""
         found: dict[str, Any] = {"kappa": POSITIVE.forward(self.kappa), "k": QUARTER.forward(self.k)}
         parts: tuple[Any, ...] = (self.rates, self.buffer, self.doc2, self.complexin, self.snare, self.energy)
-        for part in parts:
-            found |= {} if part is None else part()
+        found |= together(*(part for part in parts if part is not None))
         like = found["k"]
         return torch.stack([found[n] if n in found else torch.full_like(like, ABSENT[n]) for n in KINETICS])
 
