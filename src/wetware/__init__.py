@@ -156,6 +156,7 @@ _HOMES = {
     "wetware.training": (
         "AdamW",
         "AfterMark",
+        "AssistantTurns",
         "Calibration",
         "CheckpointError",
         "Cosine",

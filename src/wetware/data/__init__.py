@@ -16,7 +16,7 @@ from wetware.data.named import corpus_from
 from wetware.data.packing import Packed, pack
 from wetware.data.prepare import prepare
 from wetware.data.saved_tokenizers import SavedTokenizer, load_tokenizer, tokenizer_from
-from wetware.data.stream import Chunk, HeldOut, Stream, held_out_rows
+from wetware.data.stream import Chunk, HeldOut, Rule, Stream, counts_any, held_out_rows
 from wetware.data.tasks import AssociativeRecall, Copying, Needle, Task, VariableBinding
 from wetware.data.template_conversations import Greetings, Names, Questions, Sums, TemplateConversations
 from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig
@@ -43,6 +43,7 @@ __all__ = [
     "Packed",
     "Part",
     "Questions",
+    "Rule",
     "SavedTokenizer",
     "Sotu",
     "Stream",
@@ -55,6 +56,7 @@ __all__ = [
     "Turn",
     "VariableBinding",
     "corpus_from",
+    "counts_any",
     "default_cache",
     "held_out_rows",
     "load_tokenizer",

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from wetware.config import ConfigError, from_dict, to_dict
-from wetware.data import DataError, Packed, Stream, Tokenizer, prepare
+from wetware.data import DataError, Packed, Stream, Tokenizer, counts_any, prepare
 from wetware.data.files import write_atomically
 from wetware.models import LanguageModel
 from wetware.models.generation import Sampling, generate
@@ -25,7 +25,6 @@ from wetware.modulation import signals_of
 from wetware.state import State, flatten, select, to, unflatten
 from wetware.training import checkpoint
 from wetware.training.checkpoint import CheckpointError
-from wetware.training.counted import counts_any
 from wetware.training.losses import Score, held_out_loss
 from wetware.training.metrics import Metrics
 from wetware.training.reporting import Reporter, StepReport
@@ -77,12 +76,12 @@ class Trainer:
         settings = self.run.training
         if settings.accumulate > settings.batch:
             raise ConfigError(f"training.accumulate = {settings.accumulate} exceeds training.batch = {settings.batch}")
-        self.stream = Stream(self.train, settings.batch, settings.chunk, self.run.seed)
+        self.rule = settings.counted.rule(self.tokenizer)
+        self.stream = Stream(self.train, settings.batch, settings.chunk, self.run.seed, self.rule)
         torch.manual_seed(self.run.seed)
         # what is restored is not drawn first: a part may come from a file that is gone by now
         self.model: LanguageModel = self.run.model.build(self.run.seed) if saved is None else self.run.model.module()
         self.token_bytes = torch.as_tensor(self.tokenizer.token_bytes)
-        self.rule = settings.counted.rule(self.tokenizer)
         if self.rule is not None:
             for name, packed in (("training", self.train), ("held-out", self.held_out)):
                 if not counts_any(packed, self.rule):
@@ -219,7 +218,7 @@ class Trainer:
         if chunk.fresh or self.states is None:
             first = self.model.init_state(settings.batch)
             self.states = [select(first, rows) for rows in parts(settings.batch, settings.accumulate)]
-        counted = None if self.rule is None else self.rule(chunk.inputs, chunk.targets)
+        counted = chunk.counted
         learned = learn(
             self.model,
             self.states,
