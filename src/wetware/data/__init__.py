@@ -8,6 +8,7 @@ Nothing here imports torch, pyarrow, tokenizers or datasets before it is needed.
 from wetware.data.conversations import Conversation, Turn
 from wetware.data.corpora import Corpus, Sotu, TextFiles
 from wetware.data.files import DataError, default_cache
+from wetware.data.forms import Instructions, Messages, MessageTrees, ShareGPT
 from wetware.data.growing import Growing
 from wetware.data.hub import HubDataset
 from wetware.data.length_max import LengthMax, LengthMaxTokenizer
@@ -35,8 +36,11 @@ __all__ = [
     "Growing",
     "HeldOut",
     "HubDataset",
+    "Instructions",
     "LengthMax",
     "LengthMaxTokenizer",
+    "MessageTrees",
+    "Messages",
     "Mixture",
     "Names",
     "Needle",
@@ -45,6 +49,7 @@ __all__ = [
     "Questions",
     "Rule",
     "SavedTokenizer",
+    "ShareGPT",
     "Sotu",
     "Stream",
     "Sums",

@@ -304,7 +304,7 @@ class Trainer:
         return generate(
             self.model,
             self.tokenizer,
-            watch.sample_prompt,
+            self.tokenizer.encode_special(watch.sample_prompt),
             tokens=watch.sample_tokens,
             sampling=sampling,
             seed=self.run.seed,
