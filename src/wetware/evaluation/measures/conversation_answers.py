@@ -30,13 +30,15 @@ class Question(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ConversationAnswers(Measure):
-    """The replies to every question of held-out conversations, by kind: a reply is right when it ends with the answer.
+    """The replies to every question of conversations, by kind: a reply is right when it ends with the answer.
 
     Each is the likeliest reply after the conversation up to the question, in which the answers before it are the right ones.
-    Beside the share, its Wilson 95 % interval and the share that is right when one always says the commonest answer of that
-    kind. And bits per byte of all that the assistant says, when the run learned from conversations.
+    Asked twice: of held-out conversations, whose names, sums, greetings and sentences training never saw, with the Wilson 95 %
+    interval and the share that is right when one always says the commonest answer of that kind; and of new conversations
+    (another seed) made of what training did see. And bits per byte of all that the assistant says, when the run learned from
+    conversations.
 
-    conversations: so many are held.
+    conversations: so many are held of both.
     """
 
     title: ClassVar[str] = "Conversations: right answers by kind"
@@ -54,12 +56,18 @@ class ConversationAnswers(Measure):
 
     def take(self, subject: Subject, progress: Progress) -> dict[str, Any]:
         corpus = subject.corpus if isinstance(subject.corpus, TemplateConversations) else TemplateConversations()
-        talks = islice(corpus.conversations("validation"), self.conversations)
-        questions = [question for talk in talks for question in _questions(talk, subject.tokenizer)]
+        other = replace(corpus, seed=corpus.seed + 1)
+        held_out, known = (
+            [question for talk in islice(talks, self.conversations) for question in _questions(talk, subject.tokenizer)]
+            for talks in (corpus.conversations("validation"), other.conversations("train"))
+        )
+        questions = [*held_out, *known]
         right = _answered(subject, questions, progress)
         figures: dict[str, Any] = {"kinds": {}, "conversations": self.conversations}
-        for kind in sorted({question.exchange.kind for question in questions}):
-            here = [index for index, question in enumerate(questions) if question.exchange.kind == kind]
+        for kind in sorted({question.exchange.kind for question in held_out}):
+            every = [index for index, question in enumerate(questions) if question.exchange.kind == kind]
+            here = [index for index in every if index < len(held_out)]
+            seen = [right[index] for index in every[len(here) :]]
             correct = sum(right[index] for index in here)
             low, high = wilson(correct, len(here))
             commonest = Counter(questions[index].exchange.answer for index in here).most_common(1)[0][1]
@@ -70,6 +78,8 @@ class ConversationAnswers(Measure):
                 "low": low,
                 "high": high,
                 "commonest": commonest / len(here),
+                "known_asked": len(seen),
+                "known_share": sum(seen) / max(len(seen), 1),
             }
         if speaks(subject.corpus.specials):
             sizes, rule = subject.tokenizer.token_bytes, AssistantTurns().rule(subject.tokenizer)
@@ -85,6 +95,7 @@ class ConversationAnswers(Measure):
                 f"{row['low']:.1%} - {row['high']:.1%}",
                 f"{row['commonest']:.1%}",
                 f"{row['asked']:,}",
+                f"{row['known_share']:.1%}",
             )
             for kind, row in figures["kinds"].items()
         )
@@ -93,7 +104,7 @@ class ConversationAnswers(Measure):
             note = (
                 f"{figures['bits_per_byte']:.4f} bits per byte of {figures['bytes']:,} bytes that the assistant says."
             )
-        return Table(("kind", "right", "95 %", "commonest answer", "asked"), rows, note)
+        return Table(("kind", "right", "95 %", "commonest answer", "asked", "right of what was seen"), rows, note)
 
 
 def _questions(talk: list[Exchange], tokenizer: Tokenizer) -> list[Question]:
