@@ -23,14 +23,20 @@ def gpt_chat() -> Run:
 
 
 def _chat(model: ModelConfig) -> Run:
-    """Two million tokens, of which the assistant says a third."""
+    """Two million tokens, of which the assistant says a third.
+
+    Held-out conversations are of names and sums that were never seen, and get less likely as the model gets sure of what it was
+    told, while it answers ever more of that. So it is scored at the end alone: the best checkpoint is the last one.
+    """
     tokenizer = BPE(vocab_size=1024)
     training = Training(
         limit=Tokens(count=2_000_000),
         optimizer=AdamW(matrix=8e-3, embedding=2.4e-2, neuron=2e-2),
         counted=AssistantTurns(),
     )
-    monitoring = Monitoring(sample_prompt="<|user|>Good morning, friend.<|assistant|>", sample_tokens=16)
+    monitoring = Monitoring(
+        evaluate_every=1_000_000, sample_prompt="<|user|>Good morning, friend.<|assistant|>", sample_tokens=16
+    )
     model = replace(model, vocab_size=tokenizer.vocab_size)  # a run would fit it; listings count parameters before
     return Run(
         model=model, corpus=TemplateConversations(), tokenizer=tokenizer, training=training, monitoring=monitoring
