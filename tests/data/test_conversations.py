@@ -188,6 +188,11 @@ def test_knobs_move_what_they_say(corpus):
     talks = list(of.conversations("train"))
     assert len(talks) == 50 and {len(talk) for talk in talks} == {1, 2}
     assert all(int(digits) <= 5 for talk in talks for each in talk for digits in re.findall(r"\d+", each.user))
+    few = dataclasses.replace(corpus, topics=(Names(count=20),))
+    names = {
+        split: {each.answer for talk in few.conversations(split) for each in talk} for split in ("train", "validation")
+    }
+    assert [len(names[split]) for split in names] == [18, 2] and not names["train"] & names["validation"]
     alone = dataclasses.replace(corpus, topics=(Names(),), longest=9)
     assert {tuple(each.kind for each in talk) for talk in alone.conversations("validation")} == {("meeting", "name")}
     greeted = dataclasses.replace(corpus, topics=(Greetings(),)).conversations("train")

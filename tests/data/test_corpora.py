@@ -176,7 +176,7 @@ def test_files_that_cannot_be_read(tmp_path, name, content, message):
 
 def test_a_parquet_column_that_is_no_text(tmp_path):
     write_parquet(tmp_path / "a.parquet", letters(3))
-    with pytest.raises(DataError, match="column 'id', row 0: expected text, got int"):
+    with pytest.raises(DataError, match="row 0, column 'id': expected text, got int"):
         list(TextFiles(path=str(tmp_path / "a.parquet"), column="id").documents("train"))
 
 

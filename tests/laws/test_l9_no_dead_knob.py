@@ -24,6 +24,7 @@ from wetware.data import (
     Corpus,
     Cut,
     HubDataset,
+    Instructions,
     Mixture,
     Needle,
     Part,
@@ -321,7 +322,8 @@ def read_by(corpus) -> tuple:
 def files(folder, name):
     place = folder / name
     place.mkdir()
-    rows = [{"text": f"{name} {index}", "other": f"other {index}"} for index in range(40)]
+    asked = {"instruction": "How many?", "output": "Many."}
+    rows = [{"text": f"{name} {index}", "other": f"other {index}", **asked} for index in range(40)]
     (place / "rows.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return str(place)
 
@@ -331,6 +333,7 @@ def corpus_cases(folder):
     here, there = files(folder, "here"), files(folder, "there")
     local, hub = TextFiles(path=here), HubDataset(name="some/one")
     yield from ((local, "path", there), (local, "held_out", 0.5), (local, "column", "other"))
+    yield from ((local, "form", Instructions()), (hub, "form", Instructions()))
     yield from ((hub, "name", "some/other"), (hub, "subset", "small"), (hub, "split", "test"), (hub, "column", "other"))
     yield from ((hub, "held_out", 0.5), (hub, "limit", 7), (hub, "revision", "v2"))
     yield (Sotu(), "held_out_digit", 3)
@@ -418,7 +421,8 @@ def fake_hub(monkeypatch):
 
     def load_dataset(name, *rest, **asked):
         label = json.dumps([name, rest, asked.get("name"), asked.get("split"), asked.get("revision")])
-        return [{"text": f"{label} {index}", "other": f"other {index}"} for index in range(60)]
+        asked = {"instruction": "How many?", "output": "Many."}
+        return [{"text": f"{label} {index}", "other": f"other {index}", **asked} for index in range(60)]
 
     monkeypatch.setitem(sys.modules, "datasets", types.SimpleNamespace(load_dataset=load_dataset))
 

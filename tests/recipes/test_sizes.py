@@ -14,8 +14,10 @@ def count(name):
         return run.model.module().parameter_count()
 
 
-@pytest.mark.parametrize("size", ["mini", "small"])
-@pytest.mark.parametrize("peer", ["gpt", "gru", "lstm"])
+SIZES = [(peer, size) for size in ("mini", "small") for peer in ("gpt", "gru", "lstm")]
+
+
+@pytest.mark.parametrize(("peer", "size"), [*SIZES, ("gpt", "chat")])
 def test_peers_have_as_many_parameters(peer, size):
     assert abs(count(f"{peer}_{size}") / count(f"real_sam_{size}") - 1) < 0.02
     assert wetware.recipe(f"{peer}_{size}").tokenizer == wetware.recipe(f"real_sam_{size}").tokenizer

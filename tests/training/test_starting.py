@@ -8,8 +8,19 @@ import torch
 
 import wetware
 from wetware.config import from_dict, to_dict, with_
-from wetware.data import BPE, Bytes, TextFiles
-from wetware.training import CheckpointError, Monitoring, Run, SavedWeights, Steps, Trainer, Training, save
+from wetware.data import BPE, Bytes, SavedTokenizer, TemplateConversations, TextFiles
+from wetware.training import (
+    AssistantTurns,
+    CheckpointError,
+    Monitoring,
+    Run,
+    SavedWeights,
+    Steps,
+    Trainer,
+    Training,
+    checkpoint,
+    save,
+)
 
 
 @pytest.fixture
@@ -66,6 +77,29 @@ def test_what_does_not_fit_is_named(change, message, run, saved, tmp_path):
         Trainer(run, tmp_path / "run")
     assert message in str(error.value)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["gpt", "real_sam", "gru"])
+def test_special_tokens_get_rows_and_all_others_keep_theirs(name, run, tmp_path):
+    """A text model that is to talk: what it knew it still says, to the last bit, where no new token is asked for."""
+    run = replace(run, model=wetware.tiny(name))
+    Trainer(run, tmp_path / "text").fit()
+    before, its = wetware.load(tmp_path / "text")
+    tokenizer = SavedTokenizer(path=str(checkpoint.find(tmp_path / "text")))
+    talks = TemplateConversations(about=run.corpus, count=30, held_out=10)
+    training = replace(run.training, counted=AssistantTurns())
+    start = SavedWeights(path=str(tmp_path / "text"))
+    talking = Trainer(
+        replace(run, corpus=talks, tokenizer=tokenizer, training=training, start=start), tmp_path / "talk"
+    )
+    assert talking.tokenizer.pieces == (*its.pieces, b"", b"", b"")
+    read = torch.tensor([[its.boundary, *its.encode("The law of the land")]])
+    after = talking.model.eval()
+    with torch.no_grad():
+        assert torch.allclose(after(read).logits[..., : its.vocab_size], before(read).logits, atol=1e-5)
+        assert after(torch.tensor([[its.boundary, *talking.tokenizer.specials.values()]])).logits.shape[-1] == 260
+    talking.fit()
+    assert wetware.load(tmp_path / "talk")[1].specials == talking.tokenizer.specials
 
 
 def test_damaged_weights_are_noticed(run, saved, tmp_path):

@@ -9,6 +9,7 @@ from wetware.data.conversations import Conversation, Turn
 from wetware.data.corpora import Corpus, Sotu, TextFiles
 from wetware.data.cutting import Clauses, Conversations, Cut, Cutting, PhaseText, Sentences, Stories, WholeText, Words
 from wetware.data.files import DataError, default_cache
+from wetware.data.forms import Instructions, Messages, MessageTrees, ShareGPT
 from wetware.data.growing import Growing
 from wetware.data.hub import HubDataset
 from wetware.data.joined import Joined
@@ -18,7 +19,7 @@ from wetware.data.named import corpus_from
 from wetware.data.packing import Packed, pack
 from wetware.data.prepare import prepare, train_tokenizer
 from wetware.data.saved_tokenizers import SavedTokenizer, load_tokenizer, tokenizer_from
-from wetware.data.stream import Chunk, HeldOut, Stream, held_out_rows
+from wetware.data.stream import Chunk, HeldOut, Rule, Stream, counts_any, held_out_rows
 from wetware.data.tasks import AssociativeRecall, Copying, Needle, Task, VariableBinding
 from wetware.data.template_conversations import Greetings, Names, Questions, Sums, TemplateConversations
 from wetware.data.tokenizers import BPE, Bytes, Characters, Tokenizer, TokenizerConfig
@@ -41,9 +42,12 @@ __all__ = [
     "Growing",
     "HeldOut",
     "HubDataset",
+    "Instructions",
     "Joined",
     "LengthMax",
     "LengthMaxTokenizer",
+    "MessageTrees",
+    "Messages",
     "Mixture",
     "Names",
     "Needle",
@@ -51,8 +55,10 @@ __all__ = [
     "Part",
     "PhaseText",
     "Questions",
+    "Rule",
     "SavedTokenizer",
     "Sentences",
+    "ShareGPT",
     "Sotu",
     "Stories",
     "Stream",
@@ -67,6 +73,7 @@ __all__ = [
     "WholeText",
     "Words",
     "corpus_from",
+    "counts_any",
     "default_cache",
     "held_out_rows",
     "load_tokenizer",

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from wetware.config import Config, nearest, number
+from wetware.data.conversations import SPECIALS
 from wetware.data.files import DataError, digest, file_digest
-from wetware.data.readers import find_files, read_documents
+from wetware.data.forms import Form
+from wetware.data.readers import find_files, read_documents, read_rows
 
 Split = Literal["train", "validation"]
 
@@ -120,20 +122,26 @@ class Sotu(Corpus):
 class TextFiles(Corpus):
     """A ``.txt``, ``.jsonl`` or ``.parquet`` file, or every such file below a folder, in the order of their names.
 
-    A ``.txt`` is one document; of the others the field ``column`` of each line or row is one. With ten documents or
+    A ``.txt`` is one document; of the others the field ``column`` of each line or row is one, or, with a ``form``, what it
+    holds is a conversation. With ten documents or
     more a hash of a document's content decides its split, so that adding files moves no document and copies of a
     document stay together. With fewer, the last ``held_out`` of the characters of each document, cut at a line or word
-    end, is held out.
+    end, is held out; conversations are never cut.
     """
 
     path: str
     held_out: float = number(0.1, 0.0, 1.0, open_ends=True)
     column: str = "text"
+    form: Form | None = None
+
+    @property
+    def specials(self) -> tuple[str, ...]:
+        return SPECIALS if self.form else ()
 
     def documents(self, split: Split) -> Iterator[str]:
         check_split(split)
         few = list(islice(self._all(), FEW))
-        if len(few) < FEW:
+        if len(few) < FEW and self.form is None:
             return _tails(few, self.held_out, split)
         return chosen(self._all, self.held_out, split)
 
@@ -146,7 +154,10 @@ class TextFiles(Corpus):
 
     def _all(self) -> Iterator[str]:
         for _, path in find_files(self._root()):
-            yield from read_documents(path, self.column)
+            if self.form is None:
+                yield from read_documents(path, self.column)
+            else:
+                yield from (talk.template for talk in self.form.conversations(read_rows(path)))
 
 
 def check_split(split: str) -> str:

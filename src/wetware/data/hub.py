@@ -11,8 +11,10 @@ from itertools import islice
 from typing import Any
 
 from wetware.config import number
+from wetware.data.conversations import SPECIALS
 from wetware.data.corpora import Corpus, Reader, Split, bound_of, check_split, chosen, rank
 from wetware.data.files import DataError, digest
+from wetware.data.forms import Form
 from wetware.data.readers import checked_text, column_of
 
 # Seconds before each new try; a row that arrives starts them over.
@@ -25,7 +27,8 @@ LASTING = (FileNotFoundError, PermissionError, ImportError, ValueError, TypeErro
 class HubDataset(Corpus):
     """A data set of the Hugging Face hub, streamed by the library ``datasets`` (the extra ``hf``); needs the network.
 
-    ``subset`` is what the hub calls a configuration, ``limit`` keeps the first that many rows, and ``held_out`` of
+    ``subset`` is what the hub calls a configuration, the field ``column`` of a row is a document, or, with a ``form``, what it
+    holds is a conversation, ``limit`` keeps the first that many rows, and ``held_out`` of
     them, chosen by a hash of their content, are the validation split. The fingerprint knows the name, not the content:
     pin ``revision`` (a tag or commit) when the data set may change under it. Given as a run's corpus it is packed whole
     before training; in a :class:`Mixture`, also one of it alone, it is packed while training goes on.
@@ -35,9 +38,14 @@ class HubDataset(Corpus):
     subset: str | None = None
     split: str = "train"
     column: str = "text"
+    form: Form | None = None
     held_out: float = number(0.01, 0.0, 1.0, open_ends=True)
     limit: int | None = number(None, 1)
     revision: str | None = None
+
+    @property
+    def specials(self) -> tuple[str, ...]:
+        return SPECIALS if self.form else ()
 
     def documents(self, split: Split) -> Iterator[str]:
         return chosen(lambda: _texts(_Rows(self)), self.held_out, check_split(split))
@@ -83,6 +91,7 @@ class _Rows:
         self._dataset: Any = None
         self._rows: Iterator[dict[str, Any]] | None = None
         self._failures, self._begun = 0, False
+        self._before = self._place
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return self
@@ -103,6 +112,7 @@ class _Rows:
                 self._wait(error)
             else:
                 self._failures, self._begun = 0, True
+                self._before = self._place
                 self.index += 1
                 if hasattr(self._dataset, "state_dict"):  # microseconds, and a new try need not read anything again
                     self._state = self._dataset.state_dict()
@@ -112,6 +122,11 @@ class _Rows:
 
     @property
     def place(self) -> Any:
+        """From where what is given next is read again: a row earlier, where a form had to look at it already."""
+        return self._before if self.data.form is not None and self.data.form.ahead else self._place
+
+    @property
+    def _place(self) -> dict[str, Any]:
         return {"state": self._state, "since": self._since, "index": self.index}
 
     def _open(self) -> Iterator[dict[str, Any]]:
@@ -144,8 +159,11 @@ class _Rows:
 
 def _texts(rows: _Rows) -> Iterator[str]:
     """The texts of rows; what shows nothing is left out."""
-    for row in rows:
-        where = f"hf:{rows.data.name}, row {rows.index - 1}"
+    located = ((f"hf:{rows.data.name}, row {rows.index - 1}", row) for row in rows)
+    if rows.data.form is not None:
+        yield from (talk.template for talk in rows.data.form.conversations(located))
+        return
+    for where, row in located:
         text = checked_text(column_of(row, rows.data.column, where), where)
         if text.strip():
             yield text

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from wetware.data.corpora import Corpus, Sotu, TextFiles
 from wetware.data.files import DataError
+from wetware.data.forms import Form, Instructions, MessageTrees, form_of
 from wetware.data.hub import HubDataset
 from wetware.data.mixture import Mixture, Part
-from wetware.data.readers import READERS, find_files
+from wetware.data.readers import READERS, first_columns
 from wetware.data.template_conversations import TemplateConversations
 
 # Three parts of educational pages and one of mathematics, by tokens.
@@ -27,6 +28,12 @@ NAMED: dict[str, Corpus] = {
     "conversations": TemplateConversations(),
     "fineweb_finemath": FINEWEB_FINEMATH,
 }
+# Data sets of the hub that are conversations, by the form of their rows.
+TALKS: dict[str, Form] = {
+    "tatsu-lab/alpaca": Instructions(),
+    "databricks/databricks-dolly-15k": Instructions(),
+    "OpenAssistant/oasst1": MessageTrees(),
+}
 
 # A share is whatever stands before a star, from the start or a plus sign on, and cannot be of a path or of a hub's name.
 _MIXED = re.compile(r"\s*([^\s*+/:]*)\s*\*(.*)", re.DOTALL)
@@ -38,6 +45,8 @@ def corpus_from(text: str) -> Corpus:
     the hub (``hf:OWNER/NAME`` or ``hf:OWNER/NAME:SUBSET``), or a mixture by token share, as in
     ``0.75*hf:OWNER/NAME+0.25*my_texts/``.
 
+    Files whose rows hold conversations, by the names of their fields, and the data sets of the hub in ``TALKS`` are read as
+    such.
     A data set of the hub is a mixture of one part: it is streamed. Raises :class:`DataError` with the nearest guess.
     """
     if (_MIXED.fullmatch(text) or _PLUS.search(text)) and not Path(text).expanduser().exists():
@@ -81,11 +90,10 @@ def _single(text: str) -> Corpus:
         match = re.fullmatch(r"hf:([\w.-]+/[\w.-]+)(?::(.+))?", text)
         if match is None:
             raise DataError(f"data = {text!r}: expected hf:OWNER/NAME or hf:OWNER/NAME:SUBSET")
-        return HubDataset(name=match[1], subset=match[2])
+        return HubDataset(name=match[1], subset=match[2], form=TALKS.get(match[1]))
     path = Path(text).expanduser()
     if text and path.exists():
-        find_files(path)
-        return TextFiles(path=text)
+        return TextFiles(path=text, form=form_of(first_columns(path)))
     close = difflib.get_close_matches(text, [*NAMED, *_siblings(path)], n=1, cutoff=0.5)
     guess = f"; did you mean {close[0]!r}?" if close else ""
     names, kinds = ", ".join(map(repr, NAMED)), ", ".join(READERS)

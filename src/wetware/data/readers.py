@@ -43,6 +43,26 @@ def read_documents(path: Path, column: str) -> Iterator[str]:
         raise DataError(f"cannot read {str(path)!r}: {error}") from error
 
 
+def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """``(where, row)`` of a file with rows. Raises :class:`DataError` for one of text."""
+    kind = path.suffix.lower()
+    if kind not in ROWS:
+        raise DataError(f"{str(path)!r} has no rows that could hold conversations: expected {' or '.join(ROWS)}")
+    try:
+        yield from ROWS[kind](path)
+    except OSError as error:
+        raise DataError(f"cannot read {str(path)!r}: {error}") from error
+
+
+def first_columns(root: Path) -> list[str]:
+    """The fields of the first row that is found in a file or below a folder; none where there is only text."""
+    for _, path in find_files(root):
+        if path.suffix.lower() in ROWS:
+            for _, row in read_rows(path):
+                return list(row)
+    return []
+
+
 def checked_text(value: Any, where: str) -> str:
     """``value`` if it is text that UTF-8 can hold, else :class:`DataError` naming ``where``."""
     if not isinstance(value, str):
@@ -98,29 +118,41 @@ def json_objects(lines: Iterable[bytes], name: str, about: str = "") -> Iterator
         yield where, row
 
 
-def _read_jsonl(path: Path, column: str) -> Iterator[str]:
+def _jsonl_rows(path: Path, about: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     with path.open("rb") as file:
-        for where, row in json_objects(file, str(path), f" with a {column!r}"):
-            yield checked_text(column_of(row, column, where), where)
+        yield from json_objects(file, str(path), about)
 
 
-def _read_parquet(path: Path, column: str) -> Iterator[str]:
+def _read_jsonl(path: Path, column: str) -> Iterator[str]:
+    for where, row in _jsonl_rows(path, f" with a {column!r}"):
+        yield checked_text(column_of(row, column, where), where)
+
+
+def _parquet_rows(path: Path, columns: list[str] | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Its rows, of all ``columns`` or of these. Raises :class:`DataError` for one that is not there."""
     import pyarrow
     import pyarrow.parquet
 
     try:
         with pyarrow.parquet.ParquetFile(path) as file:
-            schema = file.schema_arrow
-            if column not in schema.names:
-                raise missing_column(column, schema.names, str(path))
-            row = 0
-            for batch in file.iter_batches(batch_size=1024, columns=[column]):
-                for value in batch.column(0).to_pylist():
-                    if value is not None:
-                        yield checked_text(value, f"{path}, column {column!r}, row {row}")
-                    row += 1
+            names = file.schema_arrow.names
+            for column in columns or ():
+                if column not in names:
+                    raise missing_column(column, names, str(path))
+            number = 0
+            for batch in file.iter_batches(batch_size=1024, columns=columns):
+                for row in batch.to_pylist():
+                    yield f"{path}, row {number}", row
+                    number += 1
     except (pyarrow.ArrowException, UnicodeDecodeError) as error:
         raise DataError(f"cannot read {str(path)!r} as parquet: {error}") from error
 
 
+def _read_parquet(path: Path, column: str) -> Iterator[str]:
+    for where, row in _parquet_rows(path, [column]):
+        if row[column] is not None:
+            yield checked_text(row[column], f"{where}, column {column!r}")
+
+
+ROWS = {".jsonl": _jsonl_rows, ".parquet": _parquet_rows}
 READERS = {".txt": _read_txt, ".jsonl": _read_jsonl, ".parquet": _read_parquet}

@@ -15,7 +15,7 @@ from wetware.data.conversations import SPECIALS, Conversation, Turn
 from wetware.data.corpora import Corpus, Sotu, Split, check_split, rank
 from wetware.data.files import DataError, digest
 
-HELD_OUT = 0.1  # share of names, sums and greetings that training never sees
+HELD_OUT = 0.1  # share of sums and greetings that training never sees
 TRIES = 2000
 READ = 50_000  # characters of each document in which sentences are looked for
 FORMAT = 1  # raised when the same fields come to give other conversations
@@ -135,10 +135,14 @@ class Greetings(Topic):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Names(Topic):
-    """The user tells a name and asks for it later. The split is by the name."""
+    """The user tells a name and asks for it later; ``count`` different names, every tenth of them held out."""
+
+    count: int = number(60, 20, len(NAMES))
 
     def exchanges(self, source: Source) -> list[Exchange]:
-        name = source.value(lambda dice: dice.choice(NAMES))
+        names = [NAMES[index * len(NAMES) // self.count] for index in range(self.count)]
+        held_out = source.split == "validation"
+        name = source.dice.choice([name for index, name in enumerate(names) if (index % 10 == 9) == held_out])
         told, asked = source.dice.choice(TOLD).format(name), source.dice.choice(ASKED)
         return [
             Exchange("meeting", told, f"Nice to meet you, {name}.", name),
@@ -150,7 +154,7 @@ class Names(Topic):
 class Sums(Topic):
     """Sums of two numbers from 0 to ``largest``. The split is by the two numbers, whichever comes first."""
 
-    largest: int = number(20, 4, 10_000)
+    largest: int = number(10, 4, 10_000)
 
     def exchanges(self, source: Source) -> list[Exchange]:
         def pair(dice: Random) -> tuple[int, int]:

@@ -64,7 +64,7 @@ def _main(folder: str, asked: str) -> None:
     figures["after_writing"] = _highest()
     training = from_dict(about["training"])
     text = torch.arange(training.batch * (training.chunk + 1)).view(training.batch, -1) % model.vocab_size
-    for _ in training_steps(model, training, [(text[:, :-1], text[:, 1:])] * 2):
+    for _ in training_steps(model, training, [(text[:, :-1], text[:, 1:], None)] * 2):
         pass
     figures["after_training"] = _highest()
     print(json.dumps(figures))

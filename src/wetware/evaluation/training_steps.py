@@ -9,21 +9,20 @@ from torch import Tensor
 
 from wetware.models import LanguageModel
 from wetware.training import Training
-from wetware.training.counted import Rule
 from wetware.training.step import clip_gradients, follow, learn
 
 
 def training_steps(
-    model: LanguageModel, training: Training, chunks: Iterable[tuple[Tensor, Tensor]], rule: Rule | None = None
+    model: LanguageModel, training: Training, chunks: Iterable[tuple[Tensor, Tensor, Tensor | None]]
 ) -> Iterator[float]:
-    """One optimizer step for each ``(inputs, targets)`` [B, T] of ``chunks``, as the trainer does it at full learning rate:
-    forward, backward, clipping, optimizer, rules, state carried; the loss is on what ``rule`` counts. Gives the loss of each.
-    Moves ``model``: give a copy."""
+    """One optimizer step for each ``(inputs, targets, counted)`` [B, T] of ``chunks``, as the trainer does it at full learning
+    rate: forward, backward, clipping, optimizer, rules, state carried; the loss is on what is counted (None: all). Gives the
+    loss of each. Moves ``model``: give a copy."""
     optimizers = training.optimizer.build(model)
     states: list[Any] = [None] * training.accumulate
     rules = model.rules()
-    for step, (inputs, targets) in enumerate(chunks, 1):
-        learned = learn(model, states, inputs, targets, counted=None if rule is None else rule(inputs, targets))
+    for step, (inputs, targets, counted) in enumerate(chunks, 1):
+        learned = learn(model, states, inputs, targets, counted=counted)
         clip_gradients(model, training.clip)
         optimizers.step(1.0)
         follow(rules, learned, step, 0, optimizers)

@@ -93,20 +93,21 @@ class Session:
 def stream(
     model: LanguageModel,
     tokenizer: Any,
-    prompt: str = "",
+    prompt: str | list[int] = "",
     *,
     tokens: int = 200,
     sampling: Sampling | None = None,
     seed: int | None = 0,
     weights: str = "float32",
 ) -> Iterator[str]:
-    """The continuation of ``prompt``, in pieces of whole characters as they come; ends at a document's end."""
+    """The continuation of ``prompt``, text or the tokens of one, in pieces of whole characters as they come; ends at a
+    document's end."""
     return write_on(Session(model, sampling or Sampling(), seed, weights=weights), tokenizer, prompt, tokens)
 
 
-def write_on(session: Session, tokenizer: Any, prompt: str, tokens: int) -> Iterator[str]:
+def write_on(session: Session, tokenizer: Any, prompt: str | list[int], tokens: int) -> Iterator[str]:
     """:func:`stream` in a session that has read nothing yet."""
-    session.read([tokenizer.boundary, *tokenizer.encode(prompt)])
+    session.read([tokenizer.boundary, *(tokenizer.encode(prompt) if isinstance(prompt, str) else prompt)])
     decoder = tokenizer.decoder()
     for token in session.write(tokens, stop=tokenizer.boundary, block=8):
         if piece := decoder.push(token):
@@ -118,7 +119,7 @@ def write_on(session: Session, tokenizer: Any, prompt: str, tokens: int) -> Iter
 def generate(
     model: LanguageModel,
     tokenizer: Any,
-    prompt: str = "",
+    prompt: str | list[int] = "",
     *,
     tokens: int = 200,
     sampling: Sampling | None = None,

@@ -1,7 +1,7 @@
 """Training: one loop for every model."""
 
 from wetware.training.checkpoint import CheckpointError, load, save
-from wetware.training.counted import AfterMark, Counted, EveryToken
+from wetware.training.counted import AfterMark, AssistantTurns, Counted, EveryToken
 from wetware.training.curriculum import AtCap, Converged, Curriculum, Phase, Replay, Rewarm, ShareCap, TokenCap
 from wetware.training.losses import Reading, Score, cross_entropy, held_out_loss, held_out_walk
 from wetware.training.optimizers import AdamW, MuonAdamW
@@ -14,6 +14,7 @@ from wetware.training.trainer import Diverged, Trainer
 __all__ = [
     "AdamW",
     "AfterMark",
+    "AssistantTurns",
     "AtCap",
     "Calibration",
     "CheckpointError",

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from wetware.config import Config, ConfigError
-from wetware.data import Packed, Tokenizer
-
-# (inputs [B, T], targets [B, T]) of whole chunks -> bool [B, T]. None in its place counts every target.
-Rule = Callable[[Tensor, Tensor], Tensor]
+from wetware.config import Config, ConfigError, nearest
+from wetware.data import Rule, Tokenizer
+from wetware.data.conversations import ASSISTANT, END, SPECIALS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,14 +54,36 @@ class AfterMark(Counted):
             if len(encoded) != 1:
                 raise ConfigError(f"AfterMark.marks: {mark!r} is {len(encoded)} tokens of the tokenizer, expected one")
             tokens += encoded
-        wanted = torch.tensor(sorted(tokens))
-        return lambda inputs, targets: torch.isin(inputs, wanted.to(inputs.device))
+
+        def rule(text: np.ndarray) -> np.ndarray:
+            return _after(np.isin(text, tokens)) & (text != tokenizer.boundary)
+
+        return rule
 
 
-def counts_any(packed: Packed, rule: Rule, piece: int = 2**20) -> bool:
-    """Whether a rule counts any token of a text."""
-    for start in range(0, len(packed) - 1, piece):
-        tokens = torch.from_numpy(packed.tokens(start, min(start + piece + 1, len(packed))))[None]
-        if rule(tokens[:, :-1], tokens[:, 1:]).any():
-            return True
-    return False
+@dataclass(frozen=True, kw_only=True)
+class AssistantTurns(Counted):
+    """What the assistant says counts, from after ``<|assistant|>`` to and with ``<|end|>``: the loss of a model that is to
+    answer. What the user says is read and not learned."""
+
+    def rule(self, tokenizer: Tokenizer) -> Rule:
+        for name in SPECIALS:
+            if name not in tokenizer.specials:
+                raise ConfigError(
+                    f"AssistantTurns: the tokenizer has no special token {name!r}{nearest(name, tokenizer.specials)}; "
+                    "it has those of the text that it is made for: give it conversations (--data conversations)"
+                )
+        speaks = tokenizer.specials[ASSISTANT]
+        marks = [tokenizer.boundary, *(tokenizer.specials[name] for name in SPECIALS)]
+
+        def rule(text: np.ndarray) -> np.ndarray:
+            # whose turn it is after each token: the last mark up to there
+            last = np.maximum.accumulate(np.where(np.isin(text, marks), np.arange(len(text)), 0))
+            return _after(text[last] == speaks) & np.isin(text, [*set(marks) - {tokenizer.specials[END]}], invert=True)
+
+        return rule
+
+
+def _after(here: np.ndarray) -> np.ndarray:
+    """bool [N]: whether ``here`` was so one token before."""
+    return np.concatenate([[False], here[:-1]])

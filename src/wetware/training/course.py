@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from wetware.data import Packed, Stream
-from wetware.training.counted import Rule
+from wetware.data import Packed, Rule, Stream
 from wetware.training.losses import Score
 from wetware.training.reporting import PhaseReport
 
@@ -79,12 +78,11 @@ class OneText(Course):
     """One text from its first step to its last, in chunks of one length."""
 
     def __init__(self, packed: Packed, batch: int, chunk: int, seed: int, rule: Rule | None) -> None:
-        self.packed, self.rule = packed, rule
-        self.stream = Stream(packed, batch, chunk, seed)
+        self.packed, self.stream = packed, Stream(packed, batch, chunk, seed, rule)
 
     def lesson(self, step: int) -> Lesson:
-        inputs, targets, fresh, _ = self.stream.at(step)
-        return Lesson(inputs, targets, fresh, None if self.rule is None else self.rule(inputs, targets))
+        inputs, targets, fresh, _, counted = self.stream.at(step)
+        return Lesson(inputs, targets, fresh, counted)
 
     def reading_ahead(self) -> AbstractContextManager[Any]:
         return self.packed.reading_ahead()

@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from wetware.config import Config, ConfigError, number
 from wetware.data import Clauses, Conversations, PhaseText, Sentences, Stories, WholeText, Words
-from wetware.training.counted import Counted
+from wetware.training.counted import AssistantTurns, Counted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ FIVE = (
     Phase(name="phrases", text=Clauses(), chunk=16, cap=ShareCap(share=0.15)),
     Phase(name="sentences", text=Sentences(), chunk=32, cap=ShareCap(share=0.2)),
     Phase(name="stories", text=Stories(), chunk=64, cap=ShareCap(share=0.3)),
-    Phase(name="conversations", text=Conversations(), chunk=64),
+    Phase(name="conversations", text=Conversations(), chunk=64, counted=AssistantTurns()),
 )
 
 

@@ -12,10 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from wetware import kernels
-from wetware.data import Packed, held_out_rows
+from wetware.data import Packed, Rule, held_out_rows
 from wetware.models import LanguageModel, Output
 from wetware.state import select
-from wetware.training.counted import Rule
 
 
 class Score(NamedTuple):
@@ -58,13 +57,14 @@ class Reading(NamedTuple):
     """What a model made of one piece of held-out text; only rows whose document goes on.
 
     output: as the model gave it. inputs, targets: [rows, T], on the model's device. counted: bool [rows, T], False where the
-    document has ended.
+    document has ended. scored: those of them that a rule counts.
     """
 
     output: Output
     inputs: Tensor
     targets: Tensor
     counted: Tensor
+    scored: Tensor
 
     def nats(self, counted: Tensor | None = None) -> Tensor:
         """Loss of each token ``counted`` (None: of all), in order."""
@@ -82,25 +82,27 @@ def held_out_walk(
     chunk: int = 128,
     rows: int = 32,
     carried: bool = True,
-    whole: bool = False,
+    rule: Rule | None = None,
 ) -> Iterator[Reading]:
     """Walk held-out documents from their start, several side by side. With ``carried`` the state goes on to a document's
-    end; without, every chunk is read by a model that has seen nothing before it. With ``whole`` a ``limit`` cuts none."""
+    end; without, every chunk is read by a model that has seen nothing before it. With a ``rule`` a ``limit`` cuts none."""
     device = next(model.parameters()).device
     state = None
     present = torch.zeros(0, dtype=torch.long)  # the rows of the group that are still read
-    for part in held_out_rows(packed, chunk, rows, limit, whole=whole):
+    for part in held_out_rows(packed, chunk, rows, limit, whole=rule is not None, rule=rule):
         # A document that has ended leaves the batch: what follows its end would be work for nothing.
         alive = part.counted.any(1)
         if part.fresh or not carried:
             state = None
-        inputs, targets, counted = (rows[alive].to(device) for rows in part[:3])
+        inputs, targets, counted, scored = (
+            rows[alive].to(device) for rows in (part.inputs, part.targets, part.counted, part.scored)
+        )
         if state is not None and len(inputs) < len(present):
             state = select(state, alive[present].to(device))
         present = alive.nonzero()[:, 0]
         output = model(inputs, state)
         state = output.state
-        yield Reading(output, inputs, targets, counted)
+        yield Reading(output, inputs, targets, counted, scored)
 
 
 @torch.inference_mode()
@@ -123,12 +125,11 @@ def held_out_loss(
     sizes = torch.as_tensor(token_bytes)
     nats, tokens, size, seen = 0.0, 0, 0, 0
     fired: list[float] = []
-    walk = held_out_walk(model, packed, limit=limit, chunk=chunk, rows=rows, carried=carried, whole=rule is not None)
+    walk = held_out_walk(model, packed, limit=limit, chunk=chunk, rows=rows, carried=carried, rule=rule)
     for reading in walk:
-        counted = reading.counted if rule is None else reading.counted & rule(reading.inputs, reading.targets)
-        losses = reading.nats(counted).cpu()
+        losses = reading.nats(reading.scored).cpu()
         nats += float(losses.double().sum())
-        tokens, size = tokens + len(losses), size + int(sizes[reading.targets[counted].cpu()].sum())
+        tokens, size = tokens + len(losses), size + int(sizes[reading.targets[reading.scored].cpu()].sum())
         read = reading.counted.unsqueeze(-1)
         rates = [float((layer.spikes * read).sum() / layer.spikes.shape[-1]) for layer in reading.output.activity]
         fired = [a + b for a, b in zip(fired, rates, strict=True)] if fired else rates

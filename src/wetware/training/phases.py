@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from wetware.data import Corpus, DataError, Joined, Packed, Stream, Tokenizer
+from wetware.data import Chunk, Corpus, DataError, Joined, Packed, Rule, Stream, Tokenizer, counts_any
 from wetware.data.files import digest
-from wetware.training.counted import Rule, counts_any
 from wetware.training.course import Course, Examine, Lesson, Moment
 from wetware.training.curriculum import Phase
 from wetware.training.reporting import PhaseReport
@@ -27,11 +26,11 @@ class _Desk(NamedTuple):
 
     phase: Phase
     held_out: Packed
-    streams: tuple[tuple[Stream, Rule | None], ...]
+    streams: tuple[Stream, ...]
 
     @property
     def rule(self) -> Rule | None:
-        return self.streams[0][1]
+        return self.streams[0].rule
 
 
 class Phases(Course):
@@ -62,9 +61,9 @@ class Phases(Course):
         replay, earlier = self.curriculum.replay, self._train
         lanes = replay.lanes(self.batch) if replay and earlier else 0
         try:
-            streams = [(Stream(train, self.batch - lanes, phase.chunk, self.seed), rule)]
+            streams = [Stream(train, self.batch - lanes, phase.chunk, self.seed, rule)]
             if lanes:
-                streams.append((Stream(Joined(earlier), lanes, phase.chunk, self.seed), self.rule))
+                streams.append(Stream(Joined(earlier), lanes, phase.chunk, self.seed, self.rule))
         except DataError as error:
             raise DataError(f"phase {phase.name}: {error}") from None
         self._train = [*earlier, train]
@@ -82,13 +81,13 @@ class Phases(Course):
     # ------------------------------------------------------------------------------------------------------------- steps
 
     def lesson(self, step: int) -> Lesson:
-        read = [(stream.at(step - self.begun.step), rule) for stream, rule in self.desk.streams]
+        read = [stream.at(step - self.begun.step) for stream in self.desk.streams]
         counted = None
-        if any(rule for _, rule in read):
-            counted = torch.cat([_counts(rule, chunk.inputs, chunk.targets) for chunk, rule in read])
-        inputs, targets = (torch.cat([chunk[field] for chunk, _ in read]) for field in (0, 1))
+        if any(chunk.counted is not None for chunk in read):
+            counted = torch.cat([_counted(chunk) for chunk in read])
+        inputs, targets = (torch.cat([chunk[field] for chunk in read]) for field in (0, 1))
         # where the lanes of one stream start over, all do: that is once in an epoch
-        return Lesson(inputs, targets, any(chunk.fresh for chunk, _ in read), counted)
+        return Lesson(inputs, targets, any(chunk.fresh for chunk in read), counted)
 
     def factor(self, scheduled: float, moment: Moment) -> float:
         rewarm = self.curriculum.rewarm
@@ -177,8 +176,8 @@ class Phases(Course):
 
     def _epochs(self, step: int) -> list[tuple[Stream, int]]:
         """What is read, and in which epoch of it."""
-        return [(stream, (step - self.begun.step) // stream.steps_per_epoch) for stream, _ in self.desk.streams]
+        return [(stream, (step - self.begun.step) // stream.steps_per_epoch) for stream in self.desk.streams]
 
 
-def _counts(rule: Rule | None, inputs: Tensor, targets: Tensor) -> Tensor:
-    return torch.ones_like(targets, dtype=torch.bool) if rule is None else rule(inputs, targets)
+def _counted(chunk: Chunk) -> Tensor:
+    return torch.ones_like(chunk.targets, dtype=torch.bool) if chunk.counted is None else chunk.counted

@@ -17,7 +17,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from wetware.config import ConfigError, from_dict, to_dict
-from wetware.data import Corpus, DataError, Packed, Tokenizer, TokenizerConfig, prepare, train_tokenizer
+from wetware.data import (
+    Corpus,
+    DataError,
+    Packed,
+    Rule,
+    Tokenizer,
+    TokenizerConfig,
+    counts_any,
+    prepare,
+    train_tokenizer,
+)
 from wetware.data.files import write_atomically
 from wetware.models import LanguageModel
 from wetware.models.generation import Sampling, generate
@@ -25,7 +35,6 @@ from wetware.modulation import Signals, signals_of
 from wetware.state import State, flatten, select, to, unflatten
 from wetware.training import checkpoint
 from wetware.training.checkpoint import CheckpointError
-from wetware.training.counted import Rule, counts_any
 from wetware.training.course import Course, Moment, OneText
 from wetware.training.losses import Score, held_out_loss
 from wetware.training.metrics import Metrics
@@ -79,11 +88,11 @@ class Trainer:
         settings = self.run.training
         if settings.accumulate > settings.batch:
             raise ConfigError(f"training.accumulate = {settings.accumulate} exceeds training.batch = {settings.batch}")
+        self.rule = settings.counted.rule(self.tokenizer)
         torch.manual_seed(self.run.seed)
         # what is restored is not drawn first: a part may come from a file that is gone by now
         self.model: LanguageModel = self.run.model.build(self.run.seed) if saved is None else self.run.model.module()
         self.token_bytes = torch.as_tensor(self.tokenizer.token_bytes)
-        self.rule = settings.counted.rule(self.tokenizer)
         if self.rule is not None:
             for name, packed in (("training", self.train), ("held-out", self.held_out)):
                 if not counts_any(packed, self.rule):
@@ -345,7 +354,7 @@ class Trainer:
         return generate(
             self.model,
             self.tokenizer,
-            watch.sample_prompt,
+            self.tokenizer.encode_special(watch.sample_prompt),
             tokens=watch.sample_tokens,
             sampling=sampling,
             seed=self.run.seed,

@@ -54,7 +54,9 @@ def test_a_batch_in_parts_is_the_same_step():
     made = []
     for parts in (1, 2):
         model = config.build(seed=0)
-        losses = list(training_steps(model, Training(batch=4, accumulate=parts), [(text[:, :-1], text[:, 1:])] * 5))
+        losses = list(
+            training_steps(model, Training(batch=4, accumulate=parts), [(text[:, :-1], text[:, 1:], None)] * 5)
+        )
         made.append((losses, model.table.detach()))
     assert made[0][0] == pytest.approx(made[1][0], rel=1e-4)
     assert made[0][0][-1] < made[0][0][0]

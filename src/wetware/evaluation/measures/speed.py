@@ -117,13 +117,13 @@ def _timed(subject: Subject, work: Callable[[], Any]) -> float:
 
 def _training(subject: Subject, training: Training, steps: int) -> dict[str, Any] | None:
     try:
-        stream = Stream(subject.train, training.batch, training.chunk, 0)
+        rule = training.counted.rule(subject.tokenizer)
+        stream = Stream(subject.train, training.batch, training.chunk, 0, rule)
     except DataError:  # a text too small to train on, given with --data
         return None
     chunks = (stream.at(step) for step in range(steps + 1))
-    rule = training.counted.rule(subject.tokenizer)
-    given = ((chunk.inputs, chunk.targets) for chunk in chunks)
-    taken = training_steps(copy.deepcopy(subject.model), training, given, rule)
+    given = ((chunk.inputs, chunk.targets, chunk.counted) for chunk in chunks)
+    taken = training_steps(copy.deepcopy(subject.model), training, given)
     with torch.enable_grad():
         seconds = [_timed(subject, lambda: next(taken)) for _ in range(steps + 1)]
     median = statistics.median(seconds[1:])
