@@ -16,7 +16,7 @@ from wetware.models.calibration import scale_until
 from wetware.models.gru import GRULayer
 from wetware.models.recurrent import Pieces
 from wetware.modulation import NEUTRAL
-from wetware.neurons import Activity
+from wetware.neurons import LIF, Activity, LogSpacedDecay
 from wetware.state import State
 
 
@@ -57,10 +57,12 @@ class Cell(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class SpikingCell(Cell):
-    """Real Sam's block. The readout is shown ``tanh`` of the membranes before their reset: real numbers, where a spike has two
-    levels."""
+    """Real Sam's block, with time constants of a few characters: what a character is shows in those beside it. The readout is
+    shown ``tanh`` of the membranes before their reset: real numbers, where a spike has two levels."""
 
-    block: SpikingBlock = SpikingBlock(gate=InputGate(rank=32))
+    block: SpikingBlock = SpikingBlock(
+        neuron=LIF(decay=LogSpacedDecay(shortest=0.3, longest=8.0)), gate=InputGate(rank=32)
+    )
 
     def build(self, *, width: int, depth: int) -> Layer:
         return _Spiking(self.block, width, depth)

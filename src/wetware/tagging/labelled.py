@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import json
 from collections.abc import Iterator
@@ -215,7 +216,7 @@ def tagged_corpus_from(name: str) -> TaggedCorpus:
         if endings & set(kind.endings):
             return kind(path=name)
     allowed = ", ".join((*ColumnFiles.endings, *MaskedLines.endings))
-    guess = nearest(name, ["templates"]) if not path.suffix else ""
+    guess = "; did you mean 'templates'?" if difflib.get_close_matches(name, ["templates"]) else ""
     raise DataError(
         f"--data {name!r}: allowed are 'templates', a file that ends in {allowed}, or a folder of them{guess}"
     )

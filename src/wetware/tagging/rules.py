@@ -147,6 +147,7 @@ NUMBER = (
 GREETING = (
     r"(?:[Dd]ear|[Hh]i|[Hh]ello|[Hh]ey|Hallo|Hola|Bonjour|Liebe[r]?|Gentile|Mr\.|Mrs\.|Ms\.|Dr\.|Herr|Frau|señor)"
 )
+TITLE = r"(?:(?:Mr|Mrs|Ms|Dr)\.|Herr|Frau|señora?)"
 FIELD = (
     r"(?:[Nn]ame|nom|nombre|holder|owner|HOLDER|[Cc]ontact|[Cc]ustomer|[Gg]uest|[Dd]river|[Pp]atient"
     r"|From|To|I am|I'm|called)"
@@ -187,7 +188,7 @@ RULES = (
     Rule("PHONE", re.compile(r"(?<![\w#.-])(?:\+|\(?0|\(\d|\d{3}[ .-])[\d().x/ -]{6,20}\d\b"), _phone),
     Rule("ADDRESS", re.compile(rf"{STREET}(?:[,\n] ?{TOWN})?")),
     Rule("ADDRESS", re.compile(rf"(?:\d{{1,5}} {WORD}(?: {WORD})*|{WORD}(?: {SMALL}{WORD})* \d{{1,4}})[,\n] ?{TOWN}")),
-    Rule("NAME", re.compile(rf"\b{GREETING} (?P<v>{PERSON})"), _person),
+    Rule("NAME", re.compile(rf"\b{GREETING}(?: {TITLE})? (?P<v>{PERSON})"), _person),
     Rule("NAME", re.compile(rf"\b{FIELD}[\"']?[\s:=.\"']{{1,12}}(?P<v>{PERSON})"), _person),
     Rule("NAME", re.compile(rf"\b{FAREWELL}\s+(?P<v>{PERSON})"), _person),
     Rule("NAME", re.compile(rf"(?<![\w.]){WORD}(?: [A-Z]\.)? {WORD}(?! ?(?:{WORD}|\w))"), _person),

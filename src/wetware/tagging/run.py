@@ -63,7 +63,7 @@ class TagTraining(Config):
     batch: int = number(32, 1)
     longest: int = number(600, 1)
     limit: Limit = Steps(count=1200)
-    optimizer: OptimizerConfig = AdamW()
+    optimizer: OptimizerConfig = AdamW(matrix=2e-3, embedding=4e-3, neuron=4e-3)
     schedule: Schedule = Cosine()
     clip: float = number(1.0, 0.0, open_ends=True)
     weights: TagWeights = RareTags()
