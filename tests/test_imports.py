@@ -23,7 +23,7 @@ FLOORS = [
     {"data"},
     {"cell"},
     {"training"},
-    {"evaluation"},
+    {"evaluation", "tagging"},
     {"serving", "pictures"},
     {"recipes"},
     {"commands"},

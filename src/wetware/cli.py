@@ -60,6 +60,7 @@ def parser() -> argparse.ArgumentParser:
         _recipes,
         _mechanisms,
         _cell,
+        _tag,
         _import,
         _convert,
         _doctor,
@@ -507,6 +508,74 @@ def _cell_simulate(actions) -> None:
     command.add_argument("--out", required=True, metavar="FILE", help="a .h5ad file; embeddings go beside it, as .npz")
     command.add_argument("--seed", type=_seed, metavar="S", help="of everything in it (default: 0)")
     _set(command)
+
+
+def _tag(commands) -> None:
+    more = """\
+examples:
+  wetware tag train --minutes 8                            on made-up texts (needs the extra 'tag'), into runs/tag_spiking
+  wetware tag evaluate runs/tag_spiking                    on templates and values that training never saw
+  wetware tag find runs/tag_spiking "Call Ann Lee on 030 555 1234"
+  wetware tag find runs/tag_spiking letter.txt --redact --out public.txt
+  wetware tag find rules letter.txt --json                 by regular expressions and check digits, no training
+  tail -f app.log | wetware tag find runs/tag_delayed - --redact
+  wetware tag train tag_gru --data pii.jsonl --out runs/gru
+
+Private data: names, e-mails, phone numbers, addresses, national ids, card and account numbers, dates of birth, IPs, URLs, user
+names, passwords. It misses some: what it redacts is to be read again by somebody before it is public.
+"""
+    command = _command(commands, "tag", "Find private data in text, and redact it.", more)
+    actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
+    _tag_train(actions)
+    _tag_find(actions)
+    _tag_evaluate(actions)
+
+
+TAGGED = (
+    "templates (made up, the default), a .jsonl file with masks, a column file (.conll, .tsv, ...), or a folder of them"
+)
+
+
+def _tag_train(actions) -> None:
+    command = _command(actions, "train", "Train a tagger on marked texts.")
+    command.add_argument(
+        "recipe",
+        metavar="RECIPE",
+        nargs="?",
+        default="tag_spiking",
+        help="tag_spiking (default), tag_delayed or tag_gru",
+    )
+    command.add_argument("--data", metavar="TEXTS", help=TAGGED)
+    command.add_argument("--out", metavar="DIR", help="the run's folder (default: runs/RECIPE)")
+    _set(command)
+    bound = command.add_mutually_exclusive_group()
+    bound.add_argument("--steps", type=_positive, metavar="N", help="how long: optimizer steps")
+    bound.add_argument("--minutes", type=_positive_number, metavar="M", help="how long: minutes of training")
+    bound.add_argument("--tokens", type=_positive, metavar="N", help="how long: characters read")
+    command.add_argument(
+        "--seed", type=_seed, metavar="S", help="of the weights and the order of the texts (default: 0)"
+    )
+    command.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --out")
+    _device(command)
+
+
+def _tag_find(actions) -> None:
+    command = _command(actions, "find", "Find the private data of a text or a file: start, end, kind, value.")
+    command.add_argument("run", metavar="RUN", help="a tagger's run, a checkpoint in it, or: rules")
+    command.add_argument("text", metavar="TEXT|FILE", help="a file, a text, or - for standard input")
+    command.add_argument("--redact", action="store_true", help="write the text with [KIND] in the place of each entity")
+    command.add_argument("--json", action="store_true", help="a line of JSON for each entity; places count characters")
+    command.add_argument("--out", metavar="FILE", help="where to write (default: standard output)")
+    _device(command)
+
+
+def _tag_evaluate(actions) -> None:
+    command = _command(actions, "evaluate", "Measure a tagger on marked texts that training never saw.")
+    command.add_argument("run", metavar="RUN", help="a tagger's run, a checkpoint in it, or: rules")
+    command.add_argument("--data", metavar="TEXTS", help=f"{TAGGED} (default: those of the run)")
+    command.add_argument("--limit", type=_positive, metavar="N", help="at most so many texts (default: all)")
+    command.add_argument("--json", action="store_true", help="print JSON")
+    _device(command)
 
 
 def _doctor(commands) -> None:

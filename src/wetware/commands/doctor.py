@@ -28,7 +28,14 @@ PACKAGES = (
     "matplotlib",
     "plotext",
 )
-OPTIONAL = {"datasets": "hf", "numba": "fast", "anndata": "cell", "triton": "a GPU build of PyTorch"}
+OPTIONAL = {
+    "datasets": "hf",
+    "numba": "fast",
+    "anndata": "cell",
+    "Faker": "tag",
+    "nervaluate": "tag",
+    "triton": "a GPU build of PyTorch",
+}
 
 
 def _version(package: str) -> str | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import torch
 from rich.table import Table
 
 from wetware.commands.common import count
 from wetware.commands.console import Console
-from wetware.recipes import about, recipe, recipe_names, study_names
+from wetware.recipes import about, recipe, recipe_names, study_names, tagging_recipe, tagging_recipe_names
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -18,12 +19,16 @@ def run(arguments: argparse.Namespace) -> int:
         table.add_column(
             column, justify="right" if column == "parameters" else "left", no_wrap=not column.startswith("what")
         )
-    for name in recipe_names():
-        with torch.device("meta"):
-            parameters = recipe(name).model.module().parameter_count()
-        table.add_row(f"[bold]{name}[/bold]", count(parameters), about(name).replace("\n", " "))
+    _add(table, {name: recipe(name).model for name in recipe_names()})
     console = Console()
     console.print(table)
+    taggers = Table(box=None, pad_edge=False)
+    taggers.add_column("tagger", no_wrap=True)
+    taggers.add_column("parameters", justify="right", no_wrap=True)
+    taggers.add_column("what it is")
+    _add(taggers, {name: tagging_recipe(name).model for name in tagging_recipe_names()})
+    console.print()
+    console.print(taggers)
     studies = Table(box=None, pad_edge=False)
     studies.add_column("study", no_wrap=True)
     studies.add_column("what it asks")
@@ -32,5 +37,13 @@ def run(arguments: argparse.Namespace) -> int:
     console.print()
     console.print(studies)
     console.print("\n[dim]wetware train RECIPE trains one; wetware mechanisms RECIPE shows its parts;[/dim]")
+    console.print("[dim]wetware tag train TAGGER trains one that finds private data;[/dim]")
     console.print("[dim]wetware study STUDY, or wetware study RECIPE, tells what each part is worth.[/dim]")
     return 0
+
+
+def _add(table: Table, models: dict[str, Any]) -> None:
+    for name, model in models.items():
+        with torch.device("meta"):
+            parameters = model.module().parameter_count()
+        table.add_row(f"[bold]{name}[/bold]", count(parameters), about(name).replace("\n", " "))

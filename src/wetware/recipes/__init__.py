@@ -13,6 +13,7 @@ from wetware.config import ConfigError, nearest
 
 if TYPE_CHECKING:
     from wetware.evaluation.study import Study
+    from wetware.tagging import TagRun
     from wetware.training import Run
 
 
@@ -59,6 +60,18 @@ def study(name: str) -> Study:
     from wetware.evaluation.study import Study
 
     return Study(run=recipe(name), question=f"What is each mechanism of {name} worth?")
+
+
+def tagging_recipe_names() -> tuple[str, ...]:
+    """The names of all recipes for taggers."""
+    return tuple(sorted(_promising("TagRun")))
+
+
+def tagging_recipe(name: str) -> TagRun:
+    """The run of that name. Raises ConfigError, with the nearest guess, when there is none."""
+    if name not in tagging_recipe_names():
+        raise ConfigError(f"no recipe for a tagger {name!r}{nearest(name, tagging_recipe_names())}")
+    return _functions()[name]()
 
 
 def about(name: str) -> str:

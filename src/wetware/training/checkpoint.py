@@ -7,16 +7,18 @@ beside its place and renamed into it, so that what has the final name is whole, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -263,8 +265,33 @@ def drop_old(run: Path, keep: int) -> None:
             shutil.rmtree(path)
 
 
-def check_free(folder: Path) -> None:
-    """Raise :class:`CheckpointError` unless a new run can begin in ``folder`` without touching what is somebody's."""
+@contextlib.contextmanager
+def claimed(folder: Path, last: Path | None, kind: str = "Run") -> Generator[None]:
+    """Hold a run's folder: nothing in it is touched before, and one process trains into it at a time.
+
+    ``last`` is the checkpoint that the holder stands on; None: a run of that ``kind`` begins. Raises :class:`CheckpointError`
+    when somebody else holds it, or has trained on, or when it is not free to begin in.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise CheckpointError(f"another process is training into {str(folder)!r}") from None
+    try:
+        if steps(folder)[-1:] != ([last] if last else []):
+            raise CheckpointError(f"{str(folder)!r} was trained on by another process meanwhile; use --resume")
+        if last is None:
+            check_free(folder, kind)
+        clear_partial(folder / "checkpoints")
+        yield
+    finally:
+        lock.release()
+
+
+def check_free(folder: Path, kind: str = "Run") -> None:
+    """Raise :class:`CheckpointError` unless a new run of that ``kind`` can begin in ``folder`` without touching what is
+    somebody's."""
     if folder.exists() and not folder.is_dir():
         raise CheckpointError(f"{str(folder)!r} is a file; a run needs a folder of its own")
     if steps(folder):
@@ -275,7 +302,7 @@ def check_free(folder: Path) -> None:
     config = folder / "config.json"
     if not foreign and config.exists():
         about = read_json(config)
-        foreign = [] if isinstance(about, dict) and about.get("type") == "Run" else ["config.json"]
+        foreign = [] if isinstance(about, dict) and about.get("type") == kind else ["config.json"]
     if foreign:
         raise CheckpointError(f"{str(folder)!r} holds something else ({foreign[0]}); choose another folder with --out")
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from wetware.models import LanguageModel
 from wetware.modulation import NEUTRAL, Signals
@@ -85,7 +85,7 @@ def follow(
     return events
 
 
-def clip_gradients(model: LanguageModel, largest: float) -> float:
+def clip_gradients(model: nn.Module, largest: float) -> float:
     """Scale the gradients down to the norm ``largest`` where it is exceeded. Gives the norm before; one that is not finite
     leaves them alone."""
     norm = gradient_norm(model)

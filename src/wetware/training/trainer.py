@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import time
 from collections.abc import Generator
 from dataclasses import replace
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from filelock import FileLock, Timeout
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -36,6 +34,7 @@ from wetware.state import State, flatten, select, to, unflatten
 from wetware.training import checkpoint
 from wetware.training.checkpoint import CheckpointError
 from wetware.training.course import Course, Moment, OneText
+from wetware.training.interrupts import catching
 from wetware.training.losses import Score, held_out_loss
 from wetware.training.metrics import Metrics
 from wetware.training.phases import Phases
@@ -182,7 +181,7 @@ class Trainer:
     def fit(self) -> Stopped:
         """Train to the limit, or until SIGINT or SIGTERM, which leaves a checkpoint."""
         watch = self.run.monitoring
-        with _signals(self.reporter) as caught, self._claimed() as metrics, self.course.reading_ahead():
+        with catching(self.reporter) as caught, self._claimed() as metrics, self.course.reading_ahead():
             self._caught = caught
             self._tell(self.course.begin(self.moment, self._examine), metrics)
             while self.progress < 1 and not caught:
@@ -212,30 +211,15 @@ class Trainer:
     @contextlib.contextmanager
     def _claimed(self) -> Generator[Metrics]:
         """Hold the run's folder: nothing in it is touched before, and one process trains into it at a time."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / ".lock")
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            raise CheckpointError(f"another process is training into {str(self.folder)!r}") from None
-        metrics = None
-        try:
-            present = checkpoint.steps(self.folder)
-            if present[-1:] != ([self.last] if self.last else []):
-                raise CheckpointError(f"{str(self.folder)!r} was trained on by another process meanwhile; use --resume")
-            if self.last is None:
-                checkpoint.check_free(self.folder)
-            elif self._best_is_unmarked():
-                checkpoint.mark_best(self.folder, self.last)
-            checkpoint.clear_partial(self.folder / "checkpoints")
-            write_atomically(self.folder / "config.json", json.dumps(to_dict(self.run), indent=1))
-            metrics = Metrics(self.folder, self.step, self.tokens, self.seconds)
-            yield metrics
+            with checkpoint.claimed(self.folder, self.last):
+                if self.last is not None and self._best_is_unmarked():
+                    checkpoint.mark_best(self.folder, self.last)
+                write_atomically(self.folder / "config.json", json.dumps(to_dict(self.run), indent=1))
+                with contextlib.closing(Metrics(self.folder, self.step, self.tokens, self.seconds)) as metrics:
+                    yield metrics
         finally:
-            if metrics is not None:
-                metrics.close()
             self.reporter.close()
-            lock.release()
 
     def update(self) -> StepReport:
         """One optimizer step."""
@@ -433,25 +417,3 @@ class Trainer:
 
 def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key[len(prefix) :]: value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-@contextlib.contextmanager
-def _signals(reporter: Reporter) -> Generator[list[int]]:
-    """Collect SIGINT and SIGTERM instead of dying of them; a second one of either kind is obeyed at once."""
-    caught: list[int] = []
-
-    def catch(number: int, _: Any) -> None:
-        caught.append(number)
-        reporter.message("stopping with a checkpoint, after what is being done now ... (again: at once)")
-        signal.signal(number, previous[signal.Signals(number)])
-
-    try:
-        previous = {number: signal.signal(number, catch) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # signals reach the main thread only; elsewhere there is nothing to catch
-        yield caught
-        return
-    try:
-        yield caught
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
