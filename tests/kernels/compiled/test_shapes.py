@@ -31,6 +31,8 @@ def shortened(value):
 
 
 def flat(value):
+    if value is None:
+        return []
     return [value] if isinstance(value, torch.Tensor) else [leaf for item in value for leaf in flat(item)]
 
 

@@ -26,4 +26,4 @@ def cases() -> Iterator[Case]:
         first[-1] = torch.arange(keys - queries, keys).clamp_max(hidden)
         learned = [2 * torch.rand(heads, generator=generator, dtype=torch.float64) - 1 for _ in range(2)]
         given = [part if there else None for part, there in zip(learned, (slope, inhibition), strict=True)]
-        yield Case(f"{batch}x{heads}x{queries}x{keys}-window-{window}", (scores, first, *given, window), {})
+        yield Case(f"{batch}x{heads}x{queries}x{keys}-window-{window}", (scores, first, *given), {"window": window})
