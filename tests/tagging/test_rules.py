@@ -10,6 +10,8 @@ PRIVATE = [
     ("host 10.20.0.1 up", "IP", "10.20.0.1"),
     ("Date of birth: 12/31/1980", "DOB", "12/31/1980"),
     ("password: hunter2!x", "PASSWORD", "hunter2!x"),
+    ("export DB_PASSWORD='hunter2!x'", "PASSWORD", "hunter2!x"),
+    ("the password is hunter2!x.", "PASSWORD", "hunter2!x"),
     ('"login": "ann_lee7"', "USERNAME", "ann_lee7"),
     ("SSN 485-77-6351", "ID", "485-77-6351"),
     ("call +49 30 901820 now", "PHONE", "+49 30 901820"),

@@ -8,7 +8,7 @@ from tests.tagging.conftest import TAGGERS
 from wetware.tagging import Span, TagMonitoring, TagRun, TagTrainer, TagTraining, load_tagger
 from wetware.tagging.labelled import MaskedLines
 from wetware.tagging.trainer import Batches
-from wetware.training import Cosine, Steps, checkpoint
+from wetware.training import AdamW, Cosine, Steps, checkpoint
 from wetware.training.checkpoint import CheckpointError
 from wetware.training.metrics import read
 
@@ -26,7 +26,7 @@ def corpus(tmp_path_factory):
 
 
 def run_of(corpus, name, steps=40):
-    training = TagTraining(batch=8, limit=Steps(count=steps), schedule=Cosine(warmup=5))
+    training = TagTraining(batch=8, limit=Steps(count=steps), schedule=Cosine(warmup=5), optimizer=AdamW())
     watch = TagMonitoring(evaluate_every=20, evaluate_texts=12)
     return TagRun(model=TAGGERS[name], corpus=corpus, training=training, monitoring=watch)
 

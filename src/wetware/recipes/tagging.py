@@ -11,7 +11,7 @@ def tag_spiking() -> TagRun:
 
 
 def tag_delayed() -> TagRun:
-    """Spiking layers that read one way and tag each character 8 characters later: for streams."""
+    """Spiking layers that read one way and tag each character 4 characters later: for streams."""
     return TagRun(model=Tagger(width=188, context=Delayed()))
 
 

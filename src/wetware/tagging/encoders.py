@@ -148,7 +148,7 @@ class Delayed(Context):
 
     ways: ClassVar[int] = 1
 
-    delay: int = number(8, 0, 1000)
+    delay: int = number(4, 0, 1000)
 
     @property
     def lag(self) -> int:

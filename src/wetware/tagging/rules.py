@@ -168,7 +168,7 @@ BETWEEN = r"[\"']?(?: ?(?:is|was|ist|lautet|on|am|le)\b)?[\s:=.'\"-]{1,12}"
 
 
 def _announced(kind: str, words: str, value: str) -> Rule:
-    return Rule(kind, re.compile(rf"(?i:\b{words}){BETWEEN}(?P<v>{value})"))
+    return Rule(kind, re.compile(rf"(?i:(?<![^\W_]){words}){BETWEEN}(?P<v>{value})"))
 
 
 RULES = (
@@ -179,7 +179,7 @@ RULES = (
     Rule("IP", re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}(?![\w:])", re.IGNORECASE)),
     Rule("IP", re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.]*\w)"), _four_bytes),
     Rule("DOB", re.compile(rf"(?i:\b{BORN})[^\d\n]{{1,12}}(?P<v>{DAY})")),
-    _announced("PASSWORD", SECRET, r"[^\s\"',;]{6,}"),
+    _announced("PASSWORD", SECRET, r"[^\s\"',;]{5,}[^\s\"',;.:]"),
     _announced("USERNAME", LOGIN, r"[\w.-]{4,}"),
     Rule("USERNAME", re.compile(r"(?<!\w)[@<](?P<v>[\w.-]{4,})")),
     Rule("ID", re.compile(r"\b(?:\d{3}-\d{2}-\d{4}|[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z])\b")),

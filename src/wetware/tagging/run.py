@@ -45,6 +45,16 @@ class RareTags(TagWeights):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RareKinds(RareTags):
+    """:class:`RareTags` in which B and I of a kind weigh the same, by how rare the kind is: that an entity is found matters
+    more than where nothing is, but not that it begins anew in its middle."""
+
+    def raw(self, rate: Tensor) -> Tensor:
+        kinds = rate[1:].view(-1, 2).sum(1, keepdim=True).expand(-1, 2).flatten()
+        return super().raw(torch.cat([rate[:1], kinds]))
+
+
+@dataclass(frozen=True, kw_only=True)
 class EqualTags(TagWeights):
     """1 for every tag: the control of :class:`RareTags`."""
 
@@ -66,7 +76,7 @@ class TagTraining(Config):
     optimizer: OptimizerConfig = AdamW(matrix=2e-3, embedding=4e-3, neuron=4e-3)
     schedule: Schedule = Cosine()
     clip: float = number(1.0, 0.0, open_ends=True)
-    weights: TagWeights = RareTags()
+    weights: TagWeights = RareKinds()
     calibration: Calibration | None = Calibration()
 
 
