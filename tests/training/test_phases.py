@@ -145,7 +145,7 @@ def test_one_lane_replays_earlier_text(run, tmp_path):
         course.after(trainer.moment, trainer._examine)
     assert course.where == "phase 3/3 whole, 16 tokens"
     lesson = course.lesson(trainer.step)
-    (main, _), (replay, _) = course.desk.streams
+    main, replay = course.desk.streams
     assert lesson.inputs.shape == (4, 16) and lesson.fresh
     assert torch.equal(lesson.inputs[:3], main.at(0).inputs) and torch.equal(lesson.inputs[3:], replay.at(0).inputs)
     # documents of a few words: a boundary every few tokens, which whole documents do not have
