@@ -5,7 +5,7 @@ import pytest
 import torch
 from tests.tagging.conftest import TAGGERS
 
-from wetware.tagging import Span, TagMonitoring, TagRun, TagTrainer, TagTraining, load_tagger
+from wetware.tagging import TagMonitoring, TagRun, TagTrainer, TagTraining, load_tagger
 from wetware.tagging.labelled import MaskedLines
 from wetware.tagging.trainer import Batches
 from wetware.training import AdamW, Cosine, Steps, checkpoint
