@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from torch import Tensor, nn
+from torch import nn
 
 from wetware.config import Config, number
-from wetware.kernels.inhibited_softmax.reference import barrier
 from wetware.parameters import NEURON, filled, parameter
 
 
@@ -29,12 +28,8 @@ class DistanceBarrier(Config):
 
 
 class Barrier(nn.Module):
-    """See :class:`DistanceBarrier`."""
+    """See :class:`DistanceBarrier`. The op ``inhibited_softmax`` computes with ``slope``, [H]."""
 
     def __init__(self, config: DistanceBarrier, heads: int) -> None:
         super().__init__()
         self.slope = parameter(heads, draw=filled(config.slope), role=NEURON)
-
-    def forward(self, queries: int, keys: int) -> Tensor:
-        """What is added to scores, [H, Q, K]."""
-        return barrier(self.slope, queries, keys)

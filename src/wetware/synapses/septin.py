@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config, number
-from wetware.kernels import lateral_inhibition
 from wetware.parameters import NEURON, filled, parameter
 
 
@@ -34,7 +33,7 @@ class SeptinInhibition(Config):
 
 
 class Inhibition(nn.Module):
-    """See :class:`SeptinInhibition`."""
+    """See :class:`SeptinInhibition`. The op ``inhibited_softmax`` computes with ``pull`` and ``window``."""
 
     def __init__(self, config: SeptinInhibition, heads: int) -> None:
         super().__init__()
@@ -44,8 +43,3 @@ class Inhibition(nn.Module):
     def pull(self) -> Tensor:
         """``tanh(x)``, [H]."""
         return torch.tanh(self.strength)
-
-    def forward(self, shares: Tensor) -> Tensor:
-        """Shares [B, H, Q, K], of any order of keys in time."""
-        # every query has one share somewhere, so their sum never vanishes: a mean of others is at most 1 / (2 window)
-        return lateral_inhibition(shares, self.pull(), window=self.window)
