@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from wetware.data import BPE, Characters
+from wetware.data import BPE, Characters, TemplateConversations
 from wetware.layers import Homeostasis, SpikeOutput, SpikingBlock, STESpikes, Unnormalised
 from wetware.models import MembraneReading, RealSam
 from wetware.neurons import LIF, UniformDecay
@@ -54,6 +54,11 @@ def real_sam_v2() -> Run:
     the firing rate. The author's: about 3 M parameters."""
     run: Any = real_sam_mini()
     return replace(run, model=replace(run.model, modulators=(), firing_target=None))
+
+
+def real_sam_v2_conversations() -> Run:
+    """V2 on what its author trained it on, conversations, with the loss on all of them; those here are made of templates."""
+    return replace(real_sam_v2(), corpus=TemplateConversations())
 
 
 def real_sam_v3() -> Run:
