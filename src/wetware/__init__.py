@@ -51,6 +51,7 @@ _HOMES = {
         "Words",
     ),
     "wetware.layers": (
+        "AxonalDelays",
         "CurrentEncoder",
         "Gauge",
         "Homeostasis",

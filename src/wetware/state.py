@@ -6,6 +6,8 @@ selecting and saving a state are one-line maps over its leaves, the same for eve
 
 from __future__ import annotations
 
+import functools
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -34,6 +36,23 @@ def leaves(state: State, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
     names = getattr(state, "_fields", range(len(state)))
     for name, item in zip(names, state, strict=True):
         yield from leaves(item, f"{prefix}.{name}" if prefix else str(name))
+
+
+@functools.cache
+def _larger(kind: type, name: str) -> Any:
+    larger: Any = namedtuple(f"{kind.__name__}With{name.capitalize()}", (*kind._fields, name))  # ty: ignore
+    larger.smaller = kind
+    return larger
+
+
+def with_item(state: State, name: str, item: State) -> State:
+    """A NamedTuple with one more field, its last: the paths of the others stay what they are without it."""
+    return _larger(type(state), name)(*state, item)
+
+
+def without_item(state: State) -> tuple[State, State]:
+    """What :func:`with_item` made, in its two parts again."""
+    return type(state).smaller(*state[:-1]), state[-1]
 
 
 def detach(state: State) -> State:

@@ -1,6 +1,7 @@
 """Layers: the ordinary parts of a network, and the blocks that hold the mechanisms."""
 
 from wetware.layers.attention import KV, Attention, SelfAttention
+from wetware.layers.axonal_delays import AxonalDelays
 from wetware.layers.block_output import ProjectedOutput, ResidualOutput, SpikeOutput
 from wetware.layers.current_norm import LayerNormCurrents, RMSCurrents
 from wetware.layers.dispatch import LoadBalance
@@ -25,6 +26,7 @@ __all__ = [
     "KV",
     "MLP",
     "Attention",
+    "AxonalDelays",
     "CurrentEncoder",
     "DotRouting",
     "Encoder",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from wetware.config import Config, number, snake
 from wetware.kernels import gated_sum, spike_linear
+from wetware.layers.axonal_delays import AxonalDelays
 from wetware.layers.block_output import BlockOutput, ResidualOutput
 from wetware.layers.current_norm import CurrentNorm
 from wetware.layers.homeostasis import Homeostasis
@@ -20,7 +21,7 @@ from wetware.modulation import ModulatorConfig, Signals
 from wetware.neurons import LIF, Activity, Neuron, NeuronConfig, NeuronParams
 from wetware.operations import Counted, Operation, Workload
 from wetware.parameters import NEURON, filled, hollow, orthogonal, parameter
-from wetware.state import State
+from wetware.state import State, with_item, without_item
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +99,12 @@ class SpikingBlock(Config):
     The residual stream is continuous, what crosses from neuron to neuron is spikes. Without the stream, gradients do not
     reach the first layers of a deep spiking network. output: what is handed on, with the stream or without. norm: how what
     comes in is normalised before it drives neurons.
-    currents: what is done to ``W_in u`` before it drives neurons.
+    currents: what is done to ``W_in u`` before it drives neurons. delays: by how much u comes late there (the gate has it at
+    once).
     """
 
     neuron: NeuronConfig = LIF()
+    delays: AxonalDelays | None = None
     currents: CurrentNorm | None = None
     recurrence: Recurrence | None = Recurrence()
     gate: Gate | None = InputGate()
@@ -119,7 +122,8 @@ class SpikingBlock(Config):
 
 
 class Block(nn.Module, Counted):
-    """See :class:`SpikingBlock`. [B, T, width] -> the same, with the neurons' activity and state."""
+    """See :class:`SpikingBlock`. [B, T, width] -> the same, with the neurons' activity and state, to which delays add what is
+    ``underway``."""
 
     def __init__(self, config: SpikingBlock, width: int, depth: int, modulators: tuple[ModulatorConfig, ...]) -> None:
         super().__init__()
@@ -140,7 +144,8 @@ class Block(nn.Module, Counted):
         self.input_neuron: list[Neuron] = []  # whose spikes, and nothing else, come in; a list, so as not to own it
 
     def init_state(self, batch: int) -> State:
-        return self.neuron.init_state(batch)
+        state, delays = self.neuron.init_state(batch), self.config.delays
+        return with_item(state, "underway", delays.init_state(batch, self.fc_in.weight)) if delays else state
 
     def loudness(self) -> nn.Parameter:
         """What the feed-forward currents are proportional to at the start: scaling it scales them."""
@@ -168,11 +173,17 @@ class Block(nn.Module, Counted):
     def forward(self, x: Tensor, state: Any, signals: Signals, keep: Tensor | None) -> tuple[Tensor, Activity, State]:
         params, config = self.params(signals), self.config
         u = config.norm.of(x)
+        sent = u
+        if config.delays:
+            state, underway = without_item(state)
+            sent, underway = config.delays.arriving(u, underway, keep)
         recurrent = self.fc_rec if config.recurrence else None
-        current = spike_linear(u, self.fc_in.weight) if self.input_neuron else self.fc_in(u)
+        current = spike_linear(sent, self.fc_in.weight) if self.input_neuron else self.fc_in(sent)
         if config.currents:
             current = self.currents(current)
         activity, state = self.neuron(current, state, params, recurrent, keep)
+        if config.delays:
+            state = with_item(state, "underway", underway)
         out = spike_linear(activity.spikes, self.fc_out.weight) if config.output.projects else activity.spikes
         under = config.output.under(x)
         return self.gate(under, u, out) if config.gate else under + out, activity, state

@@ -9,7 +9,7 @@ from wetware.config import snake
 from wetware.evaluation.measures.conversation_answers import ConversationAnswers
 from wetware.evaluation.measures.memory_horizon import MemoryHorizon
 from wetware.evaluation.study import Change, Study
-from wetware.layers import SynapticExperts
+from wetware.layers import AxonalDelays, SynapticExperts
 from wetware.models import BioNanochat
 from wetware.modulation import ConstantStress, FrozenStress
 from wetware.neurons import UniformDecay
@@ -211,7 +211,8 @@ def real_sam_neurons() -> Study:
         "one seed of 200 k tokens: two compartments 0.026 ahead, their weights sinking, and the fast one alone as far ahead.) "
         "One decay for all is worse by about 0.01. Without recurrent weights, decays set by the input and no reset help by "
         "0.01 to 0.03, constant ones and no reset do not. Learned thresholds make no difference. Norms of currents gain less "
-        "than 0.02. Without the stream two layers lose 0.05 or more. Graded output is at most 0.01 ahead, GRU 0.2.",
+        "than 0.02. Without the stream two layers lose 0.05 or more. Delays by up to one token gain 0.01 to 0.03 (a pilot, one "
+        "seed of 300 k tokens: 0.026), up to three less. Graded output is at most 0.01 ahead, GRU 0.2.",
         leave_out=(),
         changes=(
             Change("slow compartment", ((neuron, "TwoCompartmentLIF"),), "added to the neurons as they are"),
@@ -255,6 +256,14 @@ def real_sam_neurons() -> Study:
                 ((f"{neuron}.by_input", None),),
                 "its control: the decay is constant",
                 "no reset, decay by input",
+            ),
+            *(
+                Change(
+                    f"axonal delays up to {longest}",
+                    (("model.block.delays", AxonalDelays(longest=longest)),),
+                    f"1/{longest + 1} of the inputs each 0 to {longest} tokens late",
+                )
+                for longest in (1, 3)
             ),
             Change("graded output", ((neuron, "GradedLIF"),), "an upper control: not binary, the same otherwise"),
         ),

@@ -32,6 +32,8 @@ def refuses(model: RealSamModel, batch: int = 1, weights: str = "float32") -> st
         return "reads the stream only, and this model's readout reads membranes too"
     if model.surprise:
         return "has one stress for a text, and this model's follows its surprise"
+    if block.delays is not None:
+        return f"knows inputs that arrive at once, got {type(block.delays).__name__}"
     if block.currents is not None:
         return f"knows currents as they are, got {type(block.currents).__name__}"
     return None
