@@ -515,14 +515,15 @@ def _tag(commands) -> None:
 examples:
   wetware tag train --minutes 8                            on made-up texts (needs the extra 'tag'), into runs/tag_spiking
   wetware tag evaluate runs/tag_spiking                    on templates and values that training never saw
-  wetware tag find runs/tag_spiking "Call Ann Lee on 030 555 1234"
-  wetware tag find runs/tag_spiking letter.txt --redact --out public.txt
-  wetware tag find rules letter.txt --json                 by regular expressions and check digits, no training
-  tail -f app.log | wetware tag find runs/tag_delayed - --redact
+  wetware tag "Call Ann Lee on 030 555 1234"               what is private in it, by runs/tag_spiking
+  wetware tag letter.txt --redact --out public.txt
+  wetware tag letter.txt --json --with rules               by regular expressions and check digits, no training
+  tail -f app.log | wetware tag - --redact --with runs/tag_delayed
   wetware tag train tag_gru --data pii.jsonl --out runs/gru
 
 Private data: names, e-mails, phone numbers, addresses, national ids, card and account numbers, dates of birth, IPs, URLs, user
-names, passwords. It misses some: what it redacts is to be read again by somebody before it is public.
+names, passwords. It misses some: what it redacts is to be read again by somebody before it is public. What begins with none
+of the actions is a text or a file to search: tag TEXT is short for tag find TEXT.
 """
     command = _command(commands, "tag", "Find private data in text, and redact it.", more)
     actions = command.add_subparsers(dest="action", metavar="ACTION", required=True)
@@ -531,6 +532,7 @@ names, passwords. It misses some: what it redacts is to be read again by somebod
     _tag_evaluate(actions)
 
 
+TAG_ACTIONS = ("train", "find", "evaluate")
 TAGGED = (
     "templates (made up, the default), a .jsonl file with masks, a column file (.conll, .tsv, ...), or a folder of them"
 )
@@ -561,8 +563,13 @@ def _tag_train(actions) -> None:
 
 def _tag_find(actions) -> None:
     command = _command(actions, "find", "Find the private data of a text or a file: start, end, kind, value.")
-    command.add_argument("run", metavar="RUN", help="a tagger's run, a checkpoint in it, or: rules")
     command.add_argument("text", metavar="TEXT|FILE", help="a file, a text, or - for standard input")
+    command.add_argument(
+        "--with",
+        metavar="RUN",
+        dest="run",
+        help="a tagger's run, a checkpoint in it, or: rules (default: runs/tag_spiking)",
+    )
     command.add_argument("--redact", action="store_true", help="write the text with [KIND] in the place of each entity")
     command.add_argument("--json", action="store_true", help="a line of JSON for each entity; places count characters")
     command.add_argument("--out", metavar="FILE", help="where to write (default: standard output)")
@@ -622,7 +629,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; gives the exit code: 0 done, 2 bad input (one line says what), 130 and 143 stopped by a signal."""
     _steady_streams()
     words = list(sys.argv[1:] if argv is None else argv)
-    arguments = parser().parse_args(words)
+    arguments = parser().parse_args(_spelled_out(words))
     arguments.words = words
     try:
         # a command that is a word of Python (import) has a file of that name and an underscore
@@ -639,6 +646,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         line = " ".join(str(error).split()) or type(error).__name__
         print(f"wetware {arguments.command}: {line}", file=sys.stderr)
         return 2
+
+
+def _spelled_out(words: list[str]) -> list[str]:
+    """``tag TEXT`` as ``tag find TEXT``."""
+    implied = words[:1] == ["tag"] and len(words) > 1 and words[1] not in (*TAG_ACTIONS, "-h", "--help")
+    return ["tag", "find", *words[1:]] if implied else words
 
 
 def _steady_streams() -> None:

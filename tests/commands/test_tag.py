@@ -22,15 +22,15 @@ def letter(tmp_path):
 
 def test_a_file_is_redacted_and_the_rest_is_what_it_was(letter, tmp_path):
     out = tmp_path / "public.txt"
-    assert main(["tag", "find", "rules", str(letter), "--redact", "--out", str(out)]) == 0
+    assert main(["tag", str(letter), "--with", "rules", "--redact", "--out", str(out)]) == 0
     assert out.read_bytes() == b"Dear Mr. [NAME],\r\nwrite to [EMAIL]\r\n\xff [IP]"
     assert letter.read_bytes() == RAW
 
 
 def test_what_is_found_is_told_in_lines_and_in_json(letter, capfdbinary):
-    assert main(["tag", "find", "rules", str(letter)]) == 0
+    assert main(["tag", "find", str(letter), "--with", "rules"]) == 0
     assert b"24\t43\tEMAIL\tann.lee@example.com\n" in capfdbinary.readouterr().out
-    assert main(["tag", "find", "rules", "mail a@b.de", "--json"]) == 0
+    assert main(["tag", "mail a@b.de", "--json", "--with", "rules"]) == 0
     out = capfdbinary.readouterr().out
     assert json.loads(out) == {"start": 5, "end": 11, "kind": "EMAIL", "text": "a@b.de"}
 
@@ -42,7 +42,7 @@ def test_a_trained_tagger_is_read_from_its_run(name, tmp_path, letter, capfdbina
         tmp_path / "run",
         lambda folder: checkpoint.fill_model(folder, config.build(3), None, run=to_dict(TagRun(model=config))),
     )
-    assert main(["tag", "find", str(tmp_path / "run"), str(letter), "--device", "cpu"]) == 0
+    assert main(["tag", "--with", str(tmp_path / "run"), str(letter), "--device", "cpu"]) == 0
     lines = capfdbinary.readouterr().out.decode("utf-8", "surrogateescape").splitlines()
     text = RAW.decode("utf-8", "surrogateescape")
     for line in lines:
@@ -65,8 +65,9 @@ def test_evaluate_is_pure_json_and_training_data_can_be_a_file(tmp_path, capsys)
         (["train", "tag_spikin"], "no recipe for a tagger 'tag_spikin'; did you mean 'tag_spiking'?"),
         (["train", "--data", "nowhere.jsonl"], "no marked texts at 'nowhere.jsonl'"),
         (["train", "--set", "model.cell=LSTMCell"], "expected GRUCell or SpikingCell"),
-        (["find", "nowhere", "text"], "no such run or checkpoint: 'nowhere'"),
-        (["find", "rules", "x", "--redact", "--json"], "choose one"),
+        (["text", "--with", "nowhere"], "no such run or checkpoint: 'nowhere'"),
+        (["text"], "no tagger in runs/tag_spiking: make one (wetware tag train)"),
+        (["x", "--with", "rules", "--redact", "--json"], "choose one"),
         (["evaluate", "rules", "--data", "x.doc"], "--data 'x.doc': allowed are 'templates'"),
     ],
 )
@@ -78,5 +79,5 @@ def test_bad_input_is_one_line_and_two(words, says, tmp_path, monkeypatch, capsy
 
 
 def test_a_file_is_not_written_over_while_it_is_read(letter, capsys):
-    assert main(["tag", "find", "rules", str(letter), "--redact", "--out", str(letter)]) == 2
+    assert main(["tag", str(letter), "--with", "rules", "--redact", "--out", str(letter)]) == 2
     assert letter.read_bytes() == RAW

@@ -28,6 +28,7 @@ from wetware.training import Reporter
 from wetware.training.memory import keep_buffers
 
 RULES = "rules"  # in the place of a run: the baseline, which needs none
+USUAL = Path("runs/tag_spiking")  # where ``wetware tag train`` puts its run
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -65,7 +66,8 @@ def _trained(arguments: argparse.Namespace, report: Reporter) -> int:
         name = signal.Signals(stopped.signal).name
         report.message(f"{name}: stopped at step {stopped.step} with a checkpoint; add --resume to go on")
         return 128 + stopped.signal
-    report.message(f"done: try  wetware tag evaluate {folder}   or   wetware tag find {folder} FILE --redact")
+    by = "" if folder == USUAL else f" --with {folder}"
+    report.message(f"done: try  wetware tag evaluate {folder}   or   wetware tag FILE --redact{by}")
     return 0
 
 
@@ -99,6 +101,12 @@ def _finder(arguments: argparse.Namespace) -> tuple[Rules | TaggerModel, TagRun 
 def _find(arguments: argparse.Namespace) -> int:
     if arguments.redact and arguments.json:
         raise ConfigError("--redact writes the text, --json what is in it: choose one")
+    if arguments.run is None:
+        if not USUAL.exists():
+            raise ConfigError(
+                f"no tagger in {USUAL}: make one (wetware tag train), or choose: --with RUN, --with rules"
+            )
+        arguments.run = str(USUAL)
     finder, _ = _finder(arguments)
     with _source(arguments.text) as source:
         out = None
