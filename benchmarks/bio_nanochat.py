@@ -27,6 +27,7 @@ from torch import Tensor
 from harness import Timing, clock_for, console, interleaved, options, parse, peak_memory, positive, report, show_table
 from matching import Setting
 from training import LEARNING, Text
+from wetware.derived import unchanged
 from wetware.layers import ReversibleResidual, Rule30, SelfAttention, SynapticExperts
 from wetware.models import GPT, BioNanochat, ModelConfig
 from wetware.modulation import Acetylcholine, Dopamine, Noradrenaline
@@ -129,8 +130,9 @@ class Writer:
     @torch.inference_mode()
     def __call__(self) -> None:
         state = self.state
-        for at in range(self.written):
-            state = self.model(self.inputs[:, at : at + 1], state).state
+        with unchanged({}):  # as an engine does
+            for at in range(self.written):
+                state = self.model(self.inputs[:, at : at + 1], state).state
 
 
 def build(skeleton: Skeleton, name: str, work: str, length: int, batch: int) -> Callable[[], None]:

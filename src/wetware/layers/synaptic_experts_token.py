@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wetware.derived import made_once
 from wetware.kernels.compiled import why_not
 from wetware.layers.experts import Answered
 
@@ -38,13 +39,16 @@ def run(layer: Any, x: Tensor, state: Any, keep: Tensor) -> Answered:
     fatigue = layer.config.fatigue
     before = x.new_empty(0, 0) if fatigue is None else state
     left, out = torch.empty_like(before), torch.empty_like(x, memory_format=torch.contiguous_format)
-    tensors = (layer.genes, layer.up, layer.down, layer.gate, layer.alive, layer.log_share)
-    weights = loops.Weights(
-        *(tensor.detach().contiguous().numpy() for tensor in tensors),
-        *((fatigue.tau, fatigue.strength) if fatigue else (1.0, 0.0)),
-        layer.config.top_k,
-    )
+    weights = made_once(layer, "token", lambda: _weights(layer, loops.Weights))
     given = (x, layer.router(x), before, keep, left, out)
     arrays = [tensor.contiguous().flatten(1).numpy() for tensor in given]
     threads.run(lambda a, b: loops.take(weights, *arrays, a, b), threads.shares(len(x)))
     return Answered(out, state if fatigue is None else left)
+
+
+def _weights(layer: Any, kind: Any) -> Any:
+    """The parameters as the loop reads them."""
+    fatigue = layer.config.fatigue
+    tensors = (layer.genes, layer.up, layer.down, layer.gate, layer.alive, layer.log_share)
+    arrays = (tensor.detach().contiguous().numpy() for tensor in tensors)
+    return kind(*arrays, *((fatigue.tau, fatigue.strength) if fatigue else (1.0, 0.0)), layer.config.top_k)

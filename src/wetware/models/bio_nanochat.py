@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from wetware.config import element_name
@@ -117,7 +118,10 @@ class SynapticBlock(nn.Module):
         """``x`` times the gain of the neuromodulator of that name; ``x`` itself, where that is absent."""
         if name not in self.neuromodulators:
             return x
-        return x * self.neuromodulators[name](getattr(span.signals, name))
+        signal = getattr(span.signals, name)
+        if signal == 0.0 and not torch.is_grad_enabled():
+            return x  # a gain of exp(0), whatever was learned
+        return x * self.neuromodulators[name](signal)
 
     def mix(self, x: Tensor, state: SynapticState, span: Span) -> tuple[Tensor, SynapticState, dict[str, Any]]:
         """What the half over time adds to x [B, T, width]."""

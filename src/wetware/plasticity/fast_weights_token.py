@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wetware.derived import made_once
 from wetware.kernels.compiled import why_not
 from wetware.plasticity.latch import BistableEnzymes
 from wetware.plasticity.memory import Recalled
@@ -40,7 +41,7 @@ def run(memory: Any, x: Tensor, query: Tensor, key: Tensor, value: Tensor, state
     from wetware.kernels.compiled import threads
     from wetware.plasticity import fast_weights_loops as loops
 
-    given, weights = (x, query, key, value, keep), _weights(memory, loops.Weights)
+    given, weights = (x, query, key, value, keep), made_once(memory, "token", lambda: _weights(memory, loops.Weights))
     now = loops.Token(*(part.contiguous().numpy()[:, 0] for part in given))
     found, left = torch.empty_like(value, memory_format=torch.contiguous_format), _empty_like(state)
     before, after = (loops.State(*map(_array, each)) for each in (_flat(state), _flat(left)))

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wetware.derived import made_once
 from wetware.kernels.compiled import why_not
 
 
@@ -59,23 +60,15 @@ def run(
     keys, values = (tuple(part.contiguous() for part in parts) for parts in (keys, values))
     lengths = np.array([part.shape[1] for part in keys])
     count = int(lengths.sum())
-    release, kinetics = query.new_empty(0, 0, 0, 0), query.new_empty(0, 0)
+    release = query.new_empty(0, 0, 0, 0)
     before, hops = release, release
     if cleft.release:
-        before, kinetics = state.release, cleft.release.kinetics()
+        before = state.release
         release = before.new_empty(*before.shape[:3], count)
     if cleft.two_hop:
         hops = query.new_empty(batch, count, heads, size)
         hops[:, : count - 1] = state.hops.view(batch, count - 1, heads, size)
-    learned = [
-        part.detach().numpy() if part is not None else np.zeros(0, np.float32)
-        for part in (
-            cleft.distance and cleft.distance.slope,
-            cleft.septin and cleft.septin.strength,
-            cleft.two_hop and cleft.two_hop.strength,
-        )
-    ]
-    weights = loops.Weights(kinetics.numpy(), *learned, cleft.septin.window if cleft.septin else 1)
+    weights = made_once(cleft, "token", lambda: _weights(cleft, loops.Weights))
     mixed = torch.empty_like(query, memory_format=torch.contiguous_format)
     addresses = [np.array([part.data_ptr() for part in parts]) for parts in (keys, values)]
     given = [each.contiguous().numpy() for each in (query[:, 0], first, before)]
@@ -87,3 +80,17 @@ def run(
     parts = (release[..., dropped:] if cleft.release else (), hops[:, dropped:] if cleft.two_hop else ())
     left = [part.clone() if dropped and isinstance(part, Tensor) else part for part in parts]
     return mixed, type(state)(*left)
+
+
+def _weights(cleft: Any, kind: Any) -> Any:
+    """The parameters as the loop reads them; what is absent is empty."""
+    kinetics = cleft.release.kinetics().detach().numpy() if cleft.release else np.zeros((0, 0), np.float32)
+    learned = [
+        part.detach().numpy() if part is not None else np.zeros(0, np.float32)
+        for part in (
+            cleft.distance and cleft.distance.slope,
+            cleft.septin and cleft.septin.strength,
+            cleft.two_hop and cleft.two_hop.strength,
+        )
+    ]
+    return kind(kinetics, *learned, cleft.septin.window if cleft.septin else 1)

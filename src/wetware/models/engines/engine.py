@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
+from wetware.derived import unchanged
 from wetware.models.dice import Dice
 from wetware.models.language_model import LanguageModel
 from wetware.models.sampling import Sampling
@@ -51,6 +52,7 @@ class ForwardEngine(Engine):
         self.device = next(model.parameters()).device
         self._state: State = model.init_state(batch)
         self._logits: Tensor | None = None
+        self._made: dict = {}  # of the model's parameters, for as long as this engine is in use
 
     @property
     def state(self) -> State:
@@ -58,7 +60,8 @@ class ForwardEngine(Engine):
 
     @torch.inference_mode()
     def read(self, tokens: Tensor) -> None:
-        output = self.model(tokens.to(self.device), self._state)
+        with unchanged(self._made):
+            output = self.model(tokens.to(self.device), self._state)
         self._state, self._logits = output.state, output.logits[:, -1]
 
     def logits(self) -> Tensor:
@@ -70,7 +73,8 @@ class ForwardEngine(Engine):
         written = []
         for _ in range(count):
             token = sampling.choose(self.logits(), seen, dice)
-            output = self.model.step(token, self._state)
+            with unchanged(self._made):
+                output = self.model.step(token, self._state)
             self._state, self._logits = output.state, output.logits
             seen[torch.arange(self.batch, device=seen.device), token] = True
             written.append(token)
