@@ -11,8 +11,9 @@ from wetware.modulation import NEUTRAL
 from wetware.neurons import LIF
 from wetware.parameters import initialize
 
-LONGEST, CHANNELS = 3, 10  # 3, 3, 2, 2 channels are 0, 1, 2, 3 tokens late
-LATE = torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 3, 3])
+CHANNELS = 10
+DELAYS = AxonalDelays(late=(0, 3, 1))
+LATE = torch.tensor([0, 0, 0, 0, 3, 3, 3, 1, 1, 1])
 
 
 def noise(*shape, seed=0):
@@ -20,10 +21,9 @@ def noise(*shape, seed=0):
 
 
 def arrived(u, keep=None, pieces=None):
-    delays = AxonalDelays(longest=LONGEST)
-    underway, heard = delays.init_state(len(u), u), []
+    underway, heard = DELAYS.init_state(len(u), u), []
     for part, alone in zip(u.split(pieces or u.shape[1], 1), _split(keep, u, pieces), strict=True):
-        out, underway = delays.arriving(part, underway, alone)
+        out, underway = DELAYS.arriving(part, underway, alone)
         heard.append(out)
     return torch.cat(heard, 1)
 
@@ -67,7 +67,7 @@ def test_a_layer_without_memory_knows_what_stood_where():
     block = SpikingBlock(
         neuron=LIF(threshold=0.3, decay=wetware.UniformDecay(value=0.001)),
         recurrence=None,
-        delays=AxonalDelays(longest=LONGEST),
+        delays=DELAYS,
     ).build(width=CHANNELS, depth=1)
     initialize(block, 0)
     x = noise(1, 12, CHANNELS)
@@ -78,13 +78,13 @@ def test_a_layer_without_memory_knows_what_stood_where():
         pre = [block(each, block.init_state(1), NEUTRAL, None)[1].membrane for each in (x, other)]
         moved = (pre[0] - pre[1]).abs().amax((0, 2)) > 1e-2
         reached |= {int(index) - t for index in moved.nonzero()}
-    assert reached == set(range(LONGEST + 1))
+    assert reached == {0, 1, 3}
 
 
 def test_the_state_of_a_block_without_is_that_of_its_neurons():
     with_, without = (
         SpikingBlock(delays=delays, recurrence=Recurrence()).build(width=CHANNELS, depth=1)
-        for delays in (AxonalDelays(longest=2), None)
+        for delays in (AxonalDelays(late=(2, 0)), None)
     )
     assert with_.init_state(4).underway.shape == (4, 2, CHANNELS)
     assert with_.init_state(4)._fields == (*without.init_state(4)._fields, "underway")
@@ -95,6 +95,12 @@ def test_the_compiled_engine_refuses():
     assert "knows inputs that arrive at once, got AxonalDelays" in engines.explain(model)
 
 
-def test_its_length_is_checked():
-    with pytest.raises(ConfigError, match="longest"):
-        AxonalDelays(longest=0)
+@pytest.mark.parametrize("late", [(), (1, 1), (-1, 0), (0, 1001)])
+def test_delays_are_checked(late):
+    with pytest.raises(ConfigError, match=r"AxonalDelays\.late"):
+        AxonalDelays(late=late)
+
+
+def test_delays_can_be_given_in_words():
+    model = wetware.with_(wetware.tiny("real_sam"), "block.delays", "AxonalDelays(late=(0,1,4))")
+    assert model.block.delays == AxonalDelays(late=(0, 1, 4))

@@ -259,11 +259,11 @@ def real_sam_neurons() -> Study:
             ),
             *(
                 Change(
-                    f"axonal delays up to {longest}",
-                    (("model.block.delays", AxonalDelays(longest=longest)),),
-                    f"1/{longest + 1} of the inputs each 0 to {longest} tokens late",
+                    f"axonal delays up to {most}",
+                    (("model.block.delays", AxonalDelays(late=tuple(range(most + 1)))),),
+                    f"1/{most + 1} of the inputs each 0 to {most} tokens late",
                 )
-                for longest in (1, 3)
+                for most in (1, 3)
             ),
             Change("graded output", ((neuron, "GradedLIF"),), "an upper control: not binary, the same otherwise"),
         ),
