@@ -13,7 +13,7 @@ SOURCE = Path(wetware.__file__).parent
 # Rooms on one line do not know each other, but for what is listed beside them.
 FLOORS = [
     {"__init__"},
-    {"config", "hashing", "operations", "state"},
+    {"arguments", "config", "derived", "hashing", "operations", "state"},
     {"parameters"},
     {"kernels"},
     {"neurons", "synapses", "plasticity", "modulation"},
