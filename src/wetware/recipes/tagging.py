@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from wetware.tagging import BothWays, Delayed, GRUCell, Tagger, TagRun
+from dataclasses import replace
+
+from wetware.layers import AxonalDelays
+from wetware.tagging import BothWays, Delayed, GRUCell, SpikingCell, Tagger, TagRun
 
 
 def tag_spiking() -> TagRun:
@@ -11,8 +14,11 @@ def tag_spiking() -> TagRun:
 
 
 def tag_delayed() -> TagRun:
-    """Spiking layers that read one way and tag each character 4 characters later: for streams."""
-    return TagRun(model=Tagger(width=188, context=Delayed()))
+    """Spiking layers that read one way and tag each character 8 characters later: for streams. A quarter of each layer's inputs
+    comes 0, 1, 8, 9 characters late."""
+    context = Delayed(delay=8)
+    block = replace(SpikingCell().block, delays=AxonalDelays(late=(0, 1, context.delay, context.delay + 1)))
+    return TagRun(model=Tagger(width=188, cell=SpikingCell(block=block), context=context))
 
 
 def tag_gru() -> TagRun:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from wetware.config import Config, number
 from wetware.kernels import rms_norm
-from wetware.layers import InputGate, SpikingBlock
+from wetware.layers import AxonalDelays, InputGate, SpikingBlock
 from wetware.models.calibration import scale_until
 from wetware.models.gru import GRULayer
 from wetware.models.recurrent import Pieces
@@ -57,11 +57,12 @@ class Cell(Config):
 
 @dataclass(frozen=True, kw_only=True)
 class SpikingCell(Cell):
-    """Real Sam's block, with time constants of a few characters: what a character is shows in those beside it. The readout is
-    shown ``tanh`` of the membranes before their reset: real numbers, where a spike has two levels."""
+    """Real Sam's block, with time constants of a few characters and half of each layer's inputs a character late: where an
+    entity begins and ends is a matter of which character stood just before. The readout is shown ``tanh`` of the membranes
+    before their reset: real numbers, where a spike has two levels."""
 
     block: SpikingBlock = SpikingBlock(
-        neuron=LIF(decay=LogSpacedDecay(shortest=0.3, longest=8.0)), gate=InputGate(rank=32)
+        neuron=LIF(decay=LogSpacedDecay(shortest=0.3, longest=8.0)), gate=InputGate(rank=32), delays=AxonalDelays()
     )
 
     def build(self, *, width: int, depth: int) -> Layer:
@@ -144,11 +145,13 @@ class BothWays(Context):
 @dataclass(frozen=True, kw_only=True)
 class Delayed(Context):
     """One way, and the tag of a character is told ``delay`` characters after it: a tagger for streams, whose memory is its
-    state. After the end of a text, ``delay`` signs of no text are read."""
+    state. After the end of a text, ``delay`` signs of no text are read. Layers that know exactly which character stood
+    ``delay`` ago tell better where an entity ends: give them inputs that come so late
+    (:class:`wetware.layers.AxonalDelays`)."""
 
     ways: ClassVar[int] = 1
 
-    delay: int = number(4, 0, 1000)
+    delay: int = number(8, 0, 1000)
 
     @property
     def lag(self) -> int:
