@@ -27,6 +27,12 @@ CONTROLS = {
         ("fast weights", "fast weights, Hebb"),
         ("fast weights", "fast weights, no latch"),
     },
+    "bio_nanochat_recall_of_two": {
+        ("vesicle release", "frequency penalty"),
+        ("fast weights", "gpt"),
+        ("fast weights", "fast weights, Hebb"),
+        ("fast weights", "fast weights, bare"),
+    },
 }
 ALL = {"synapse", "memory", "experts", "neuromodulators"}  # parts that are on in "all of it"
 

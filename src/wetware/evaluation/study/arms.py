@@ -52,7 +52,8 @@ class Study:
     of the final score (None: all). match: whether arms get the width at which they have as many parameters as everything on.
     longer: how many times the tokens to train everything on with once more; between these, arms that take more time a token are
     compared with what everything on is worth in their time. called: the arm of ``run`` itself, for studies in which it is bare.
-    measures: taken of each finished cell beside its score; figures without a test.
+    measures: taken of each finished cell beside its score; figures without a test. found: bits per byte below which a task
+    counts as found; the tokens until then are compared beside the score (:mod:`~wetware.evaluation.study.found`).
     """
 
     run: Run
@@ -71,6 +72,7 @@ class Study:
     longer: tuple[float, ...] = ()
     called: str = EVERYTHING
     measures: tuple[Measure, ...] = ()
+    found: float | None = None
 
     def arms(self) -> tuple[Arm, ...]:
         """Every arm, its parameters matched. ``run`` must be fitted to its tokenizer. Raises ConfigError for unknown paths."""

@@ -23,6 +23,7 @@ from wetware.training import Monitoring, Tokens, Trainer
 FORMAT = 1
 ROUNDS, STEPS = 5, 3  # of the measurement of speed: rounds in which every arm has its turn, of so many steps
 CURVE = 10  # evaluations along each run
+FINE = 40  # the same, where it matters when the curve falls
 CURVE_TOKENS = (
     20_000  # of each, at most; in a short run no more than a fiftieth of it, lest looking costs as much as learning
 )
@@ -45,7 +46,7 @@ class Plan:
 
     speeds: training tokens a second of each arm, measured before the first cell, every arm in turn, on ``threads`` threads:
     what the time left is estimated from, and the cost of an arm. command: what makes the study again. measures: taken of each
-    finished cell beside its score.
+    finished cell beside its score. found: bits per byte below which a run has found its task.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Plan:
     speeds: tuple[float, ...]
     command: str = ""
     measures: tuple[Measure, ...] = ()
+    found: float | None = None
 
     @property
     def cells(self) -> list[tuple[str, int]]:
@@ -93,6 +95,8 @@ class Plan:
         del plain["measures"]
         if self.measures:  # left out when there are none, so that plans without keep the digests they had
             plain["measures"] = [to_dict(measure) for measure in self.measures]
+        if self.found is None:
+            del plain["found"]
         return {"format": FORMAT, **plain, "arms": arms, "speeds": list(self.speeds), "analysis": list(ANALYSIS)}
 
     @classmethod
@@ -125,6 +129,11 @@ class Plan:
         if self.measures:
             titles = "; ".join(f"{measure.title} ({type(measure).__name__})" for measure in self.measures)
             lines.append(f"- Beside it, of every cell, without a test: {titles}.")
+        if self.found is not None:
+            lines.append(
+                f"- Beside it, tokens until the held-out loss is first below {self.found:g} bits per byte, as a multiple of "
+                "the reference's (paired t test of the logarithms, Holm's correction): where all runs of both arms find it."
+            )
         return "\n".join([*lines, ""])
 
 
@@ -156,17 +165,18 @@ def draw_up(
             run, about = replace(arm.run, training=training), f"{arm.about}, as many tokens as fit in the same time"
             arms += (replace(arm, name=f"{arm.name}, equal time", group=EQUAL_TIME, run=run, about=about),)
             speeds += (pace[arm.name],)
-    watched = tuple(replace(arm, run=_watched(arm.run)) for arm in arms)
+    points = CURVE if study.found is None else FINE
+    watched = tuple(replace(arm, run=_watched(arm.run, points)) for arm in arms)
     asked = (study.question, watched, study.seeds, study.margin, study.held_out)
-    return Plan(name, *asked, threads, speeds, command, study.measures)
+    return Plan(name, *asked, threads, speeds, command, study.measures, study.found)
 
 
-def _watched(run: Any) -> Any:
-    """A run as a cell: a curve, checkpoints enough to lose little by a kill, no samples."""
+def _watched(run: Any, points: int) -> Any:
+    """A run as a cell: a curve of so many points, checkpoints enough to lose little by a kill, no samples."""
     steps = max(1, run.training.limit.count // (run.training.batch * run.training.chunk))
     monitoring = Monitoring(
         log_every=max(1, steps // 50),
-        evaluate_every=max(1, steps // CURVE),
+        evaluate_every=max(1, steps // points),
         evaluate_tokens=min(CURVE_TOKENS, max(1, run.training.limit.count // 50)),
         sample_every=2**31,
         sample_tokens=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from wetware.config import snake
 from wetware.evaluation.document import Document
 from wetware.evaluation.statistics import Interval, interval, short
 from wetware.evaluation.study.arms import ADDED, ANCHOR, CONTROL, EQUAL_TIME, LEFT_OUT, LONGER, PEER
+from wetware.evaluation.study.found import Found, found
 from wetware.evaluation.study.plan import ANALYSIS
 from wetware.evaluation.study.results import Outcome, Results
 
@@ -65,6 +67,15 @@ def document(results: Results, pictures: Mapping[str, Path]) -> Document:
             "between the arms that train it longer. An arm that takes no more time a token is compared at equal tokens."
         )
         report.table(("arm", "effect [95 %]", "time a token"), [_timed(outcome) for outcome in timed])
+    if reached := found(plan, results.curves):
+        report.heading(f"Tokens until {plan.found:g} bits per byte")
+        report.text(
+            "Where the held-out curve first goes below that, between two evaluations on a straight line. Compared by seed, as "
+            "a multiple of the reference's tokens, where all runs of both found it; Holm-corrected within a group."
+        )
+        report.table(
+            ("arm", "found", "median tokens", "times [95 %]", "corrected p"), [_found(each) for each in reached]
+        )
     for measure in plan.measures:
         if figures := results.measured[snake(type(measure).__name__)]:
             table = measure.side_by_side(figures)
@@ -131,6 +142,14 @@ def details(outcome: Outcome) -> tuple[str, ...]:
         *tested,
         " ".join(f"{rate:.1%}" for rate in outcome.firing),
     )
+
+
+def _found(of: Found) -> tuple[str, ...]:
+    times = ""
+    if of.ratio is not None and of.ratio.interval is not None:
+        mean, low, high = (math.exp(value) for value in (of.ratio.mean, *of.ratio.interval))
+        times = f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    return of.arm, f"{len(of.tokens)} of {of.runs}", "" if of.median is None else f"{of.median:,.0f}", times, _p(of.p)
 
 
 def _timed(outcome: Outcome) -> tuple[str, ...]:
