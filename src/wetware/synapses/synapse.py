@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config
-from wetware.kernels import Choice, inhibited_softmax
+from wetware.kernels import Choice, causal_mix, causal_scores, inhibited_softmax
 from wetware.state import State
 from wetware.synapses import synapse_token
 from wetware.synapses.distance import DistanceBarrier
@@ -129,22 +129,25 @@ class SynapticCleft(nn.Module):
         mixed = mix(shares, values)
         if self.two_hop:
             own = mixed
-            hops = own if not state.hops.shape[1] else torch.cat([state.hops, own], 1)
-            mixed = own + self.two_hop.strength[:, None] * mix(shares, (hops,))
+            segments = (state.hops, own) if state.hops.shape[1] else (own,)
+            mixed = own + self.two_hop.strength[:, None] * mix(shares, segments)
+            hops = torch.cat(segments, 1) if len(segments) > 1 else own
             hops = hops[:, dropped:].clone() if dropped else hops
         return mixed, CleftState(release, hops)
 
     def scores(self, query: Tensor, keys: tuple[Tensor, ...]) -> Tensor:
-        """``q_t . k_j / sqrt(D)``, [B, H, Q, K]; the segments are not joined, for a cache would be copied at every token."""
-        query = (query * query.shape[-1] ** -0.5).transpose(1, 2)
-        parts = [query @ key.permute(0, 2, 3, 1) for key in keys]
+        """``q_t . k_j / sqrt(D)``, [B, H, Q, K], 0 where key j comes after query t; the segments are not joined, for a cache
+        would be copied at every token. The last one is that of the queries."""
+        query, (*before, own) = (query * query.shape[-1] ** -0.5).transpose(1, 2), keys
+        parts = [*(query @ key.permute(0, 2, 3, 1) for key in before), causal_scores(query, own.transpose(1, 2))]
         return parts[0] if len(parts) == 1 else torch.cat(parts, -1)
 
 
 def mix(shares: Tensor, values: tuple[Tensor, ...]) -> Tensor:
-    """``sum_j a_tj v_j`` [B, Q, H, D] over segments of values [B, S, H, D]."""
-    pieces = [shares] if len(values) == 1 else shares.split([value.shape[1] for value in values], -1)
-    parts = [share @ value.transpose(1, 2) for share, value in zip(pieces, values, strict=True)]
+    """``sum_j a_tj v_j`` [B, Q, H, D] over segments of values [B, S, H, D], of which the last is that of the queries."""
+    *before, own = [shares] if len(values) == 1 else shares.split([value.shape[1] for value in values], -1)
+    parts = [share @ value.transpose(1, 2) for share, value in zip(before, values[:-1], strict=True)]
+    parts.append(causal_mix(own, values[-1].transpose(1, 2)))
     return (parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)).transpose(1, 2)
 
 
