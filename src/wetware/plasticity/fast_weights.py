@@ -152,12 +152,13 @@ class FastWeightsMemory(Memory, Ruled, Counted):
             logit, decay = logit + more, decay * factor
         strength = torch.sigmoid(logit).expand(*keep.shape, -1)
         camkii, eligibility, latch, bdnf = None, (), (), ()
+        length = vector_norm(value, dim=-1) if self.latch or self.bdnf else strength
         if self.latch:
-            latched = self.latch(value, state.latch, keep)
+            latched = self.latch(length * self.size**-0.5, state.latch, keep)
             strength, decay = strength * latched.factor, decay * (1 - latched.camkii)
             camkii, latch = latched.camkii[:, -1], latched.state
         if self.bdnf:
-            strength, bdnf = self.bdnf(strength, vector_norm(value, dim=-1), state.bdnf, keep)
+            strength, bdnf = self.bdnf(strength, length, state.bdnf, keep)
         if self.eligibility:
             key, eligibility = self.eligibility(key, state.eligibility, keep)
         return Written(key, decay.expand_as(strength), strength, camkii, eligibility, latch, bdnf)

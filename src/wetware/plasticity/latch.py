@@ -9,7 +9,6 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.linalg import vector_norm
 
 from wetware.config import Config, ConfigError, number
 from wetware.kernels import latch_scan, leaky_scan
@@ -93,9 +92,9 @@ class Enzymes(nn.Module):
         rise = self.potentiation.exp() * torch.sigmoid(steep * (z - self.high))
         return rise, self.depression.exp() * torch.sigmoid(steep * (self.low - z))
 
-    def forward(self, value: Tensor, state: EnzymeState, keep: Tensor) -> Latched:
-        """value: [B, T, H, D]. keep: [B, T], 0 where a document starts."""
-        z, calcium = self.calcium(vector_norm(value, dim=-1) * value.shape[-1] ** -0.5, state.calcium, keep)
+    def forward(self, written: Tensor, state: EnzymeState, keep: Tensor) -> Latched:
+        """written: root mean square of each value, [B, T, H]. keep: [B, T], 0 where a document starts."""
+        z, calcium = self.calcium(written, state.calcium, keep)
         camkii, pp1, enzymes = self.walk(*self.rates(z), state.enzymes, keep)
         factor = torch.sigmoid(self.contrast.exp() * (camkii - pp1))
         return Latched(camkii, pp1, factor, EnzymeState(calcium, enzymes))
