@@ -1,9 +1,12 @@
 """Measures taken of each cell of a study: in its row, in the report, and in the plan only where there are any."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 from wetware.commands.console import Console
 from wetware.commands.study_report import write_report
+from wetware.evaluation.measures.conversation_answers import ConversationAnswers
 from wetware.evaluation.measures.memory_horizon import MemoryHorizon
 from wetware.evaluation.study import Plan
 from wetware.evaluation.study.store import DONE, Store
@@ -27,6 +30,16 @@ def test_every_cell_is_measured_and_the_report_shows_them_side_by_side(small_pla
     everything = [cell.result["measures"]["memory_horizon"] for cell in cells if cell.arm == "everything"]
     row = next(line for line in page.partition(MemoryHorizon.title)[2].splitlines() if line.startswith("| everything"))
     assert f"{sum(run['bits_per_byte'][-1] for run in everything) / 2:.4f}" in row
+
+
+def test_a_process_that_knows_nothing_of_the_measures_can_read_the_plan(small_plan, tmp_path):
+    """As a worker does, which is started with the database's name and no more."""
+    plan = replace(small_plan, measures=(MemoryHorizon(longest=16, targets=30), ConversationAnswers(conversations=5)))
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    Store(url).register(plan)
+    code = f"from wetware.evaluation.study.store import Store; print(len(Store({url!r}).plan({plan.name!r}).measures))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "2", done.stderr
 
 
 def test_a_plan_without_measures_is_written_as_it_was_before_there_were_any(small_plan):

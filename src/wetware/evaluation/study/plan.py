@@ -16,6 +16,7 @@ from wetware.config import from_dict, to_dict
 from wetware.data import prepare
 from wetware.data.files import digest
 from wetware.evaluation.measure import Measure
+from wetware.evaluation.measures import measures
 from wetware.evaluation.study.arms import EQUAL_TIME, PEER, Arm, Study
 from wetware.evaluation.study.matching import parameters
 from wetware.training import Monitoring, Tokens, Trainer
@@ -103,6 +104,8 @@ class Plan:
     def from_dict(cls, data: dict[str, Any]) -> Plan:
         kept: dict[str, Any] = {key: value for key, value in data.items() if key not in ("format", "analysis")}
         kept |= {"arms": tuple(Arm.from_dict(arm) for arm in data["arms"]), "speeds": tuple(data["speeds"])}
+        if data.get("measures"):
+            measures()  # a process that was started for a plan knows its measures only when they are imported
         kept["measures"] = tuple(from_dict(measure) for measure in data.get("measures", ()))
         return cls(**kept)
 
