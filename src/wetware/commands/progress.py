@@ -14,9 +14,9 @@ from wetware.training import PhaseReport, Reporter, Score, StepReport
 SILENT, SATURATED = 0.005, 0.9
 
 
-def reporter() -> Reporter:
-    """Live in a terminal, plain lines elsewhere (a file, a pipe, CI)."""
-    console = Console()
+def reporter(stderr: bool = False) -> Reporter:
+    """Live in a terminal, plain lines elsewhere (a file, a pipe, CI); on standard error where output is for a program."""
+    console = Console(stderr=stderr)
     return LiveReporter(console) if console.is_terminal else PlainReporter(console)
 
 

@@ -65,7 +65,7 @@ def _run(arguments: argparse.Namespace, report: Reporter) -> int:
     keep_buffers()
     note_speed(where, report.message)
     folder = Path(arguments.out or Path("runs") / arguments.recipe)
-    started, wanted = _wanted(arguments), limit(arguments)
+    started, length = wanted(arguments), limit(arguments)
     options: dict[str, Any] = {"device": where, "bfloat16": _bfloat16(arguments.dtype, where), "reporter": report}
     if arguments.resume:
         fixed = ("data", "seed", "tokenizer", "init_from")
@@ -73,7 +73,7 @@ def _run(arguments: argparse.Namespace, report: Reporter) -> int:
             raise ConfigError(
                 "--resume goes on with the run as it is: only --steps, --minutes and --tokens may be given"
             )
-        trainer = Trainer.resume(folder, limit=wanted, **options)
+        trainer = Trainer.resume(folder, limit=length, **options)
         found, named = type(trainer.run.model).__name__, type(started.model).__name__
         if not isinstance(trainer.run.model, type(started.model)):  # it may hold a kind with more parts: --init-from
             raise ConfigError(f"--resume: {str(folder)!r} holds a {found}, and {arguments.recipe} is a {named}")
@@ -93,7 +93,7 @@ def _run(arguments: argparse.Namespace, report: Reporter) -> int:
     return 0
 
 
-def _wanted(arguments: argparse.Namespace) -> Run:
+def wanted(arguments: argparse.Namespace) -> Run:
     """The run of the recipe, with everything that the command line says."""
     started = recipe(arguments.recipe)
     if arguments.init_from is not None:
@@ -105,8 +105,8 @@ def _wanted(arguments: argparse.Namespace) -> Run:
     started = configure(started, arguments.settings)
     if arguments.seed is not None:
         started = with_(started, "seed", arguments.seed)
-    wanted = limit(arguments)
-    return started if wanted is None else with_(started, "training.limit", wanted)
+    length = limit(arguments)
+    return started if length is None else with_(started, "training.limit", length)
 
 
 def _starting_from(started: Run, arguments: argparse.Namespace) -> Run:
