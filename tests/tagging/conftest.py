@@ -12,7 +12,7 @@ LATE = SpikingCell(block=SpikingBlock(gate=InputGate(rank=4), delays=AxonalDelay
 SMALL = {"width": 24, "depth": 2, "encoder": CurrentEncoder(bits=12)}
 TAGGERS = {
     "spiking": Tagger(cell=SPIKING, **SMALL),
-    "delayed": Tagger(cell=SPIKING, context=Delayed(delay=3), **SMALL),
+    "delayed": Tagger(cell=SPIKING, context=Delayed(delay=3, wait=2), **SMALL),
     "delayed, with delays": Tagger(cell=LATE, context=Delayed(delay=3), **SMALL),
     "gru": Tagger(cell=GRUCell(), context=BothWays(), **SMALL),
     "delayed gru": Tagger(cell=GRUCell(), context=Delayed(delay=3), **SMALL),

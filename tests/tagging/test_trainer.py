@@ -6,6 +6,8 @@ import torch
 from tests.tagging.conftest import TAGGERS
 
 from wetware.tagging import TagMonitoring, TagRun, TagTrainer, TagTraining, load_tagger
+from wetware.tagging.decoding import LEGAL
+from wetware.tagging.entities import TAGS
 from wetware.tagging.labelled import MaskedLines
 from wetware.tagging.trainer import Batches
 from wetware.training import AdamW, Cosine, Steps, checkpoint
@@ -42,6 +44,19 @@ def test_every_kind_learns(corpus, name, tmp_path):
     (spans,) = model.find(["xx7<bbb> zz"])
     assert [span.kind for span in spans if span.start <= 5 < span.end] == ["NAME"]
     assert not any(span.start >= 8 or span.end <= 2 for span in spans)
+
+
+def test_transitions_are_counted_before_the_first_step_and_kept(corpus, tmp_path):
+    trainer = TagTrainer(run_of(corpus, "spiking", 2), tmp_path / "run")
+    moves = trainer.model.moves()
+    torch.testing.assert_close(trainer.model.transitions.exp().sum(1), torch.ones(25))
+    name = {kind: TAGS.index(f"{kind}-NAME") for kind in "BI"}
+    assert moves[0, 0] > moves[0, name["B"]] > moves[0, TAGS.index("B-EMAIL")] > -float("inf") == moves[0, name["I"]]
+    assert moves[name["B"], name["I"]] > -0.1  # every name has two characters or more
+    trainer.fit()
+    assert (load_tagger(tmp_path / "run")[0].moves() == moves).all()
+    without = replace(TAGGERS["spiking"], transitions=None).build()
+    assert (without.moves() == LEGAL).all() and not hasattr(without, "transitions")
 
 
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(corpus, tmp_path):

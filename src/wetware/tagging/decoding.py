@@ -6,35 +6,30 @@ import numpy as np
 
 from wetware.tagging.entities import TAGS
 
-INSIDE = np.arange(2, len(TAGS), 2)  # the tags I-X; each has its B-X just before it
-FREE = np.array([0, *range(1, len(TAGS), 2)])  # O and B-X, which may follow anything
+OUTSIDE = 0
+_ALL = np.arange(len(TAGS))
+INSIDE = _ALL[2::2]  # the tags I-X; each has its B-X just before it
+LEGAL = np.zeros((len(TAGS), len(TAGS)))
+"""What is added to the score of a tag (column) after another (row): 0 where that is allowed, else -inf."""
+LEGAL[:, INSIDE] = -np.inf
+LEGAL[INSIDE, INSIDE] = LEGAL[INSIDE - 1, INSIDE] = 0.0
 
 
-def viterbi(scores: np.ndarray) -> np.ndarray:
-    """The legal sequence of tags with the largest sum of scores (Viterbi, 1967).
-
-    Because only I-X asks what stood before it, a step costs as much as there are tags, not their square.
+def viterbi(scores: np.ndarray, moves: np.ndarray = LEGAL) -> np.ndarray:
+    """The sequence of tags with the largest sum of scores and moves (Viterbi, 1967). Before the first tag stands O.
 
     Args:
         scores: [T, tags], log-probabilities or logits.
+        moves: [tags, tags], what is added for a tag after another.
 
     Returns:
         The tags, [T].
     """
     steps = len(scores)
     came_from = np.zeros((steps, len(TAGS)), np.int64)
-    best = np.full(len(TAGS), -np.inf)
-    if steps:
-        best[FREE] = scores[0, FREE]
-    for step in range(1, steps):
-        any_tag = int(best.argmax())
-        came_from[step, FREE] = any_tag
-        begun = best[INSIDE - 1] > best[INSIDE]
-        came_from[step, INSIDE] = INSIDE - begun
-        before = np.empty_like(best)
-        before[FREE] = best[any_tag]
-        before[INSIDE] = np.where(begun, best[INSIDE - 1], best[INSIDE])
-        best = before + scores[step]
+    best = np.where(_ALL == OUTSIDE, 0.0, -np.inf)
+    for step in range(steps):
+        best, came_from[step] = _onward(best, scores[step], moves)
     tags = np.zeros(steps, np.int64)
     if steps:
         tags[-1] = best.argmax()
@@ -43,23 +38,39 @@ def viterbi(scores: np.ndarray) -> np.ndarray:
     return tags
 
 
-class Greedy:
-    """One tag after the other: the best of those that may follow the last. What a stream can do, which knows no end."""
+def _onward(best: np.ndarray, scores: np.ndarray, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The best sums that end with each tag after one more step, and the tag before it on each of these ways."""
+    sums = best[:, None] + moves
+    before = sums.argmax(0)
+    return sums[before, _ALL] + scores, before
 
-    def __init__(self) -> None:
-        self.last = 0
+
+class FixedLag:
+    """:func:`viterbi` of a stream, which knows no end: each tag is decided ``wait`` tags later, by the best way so far, and
+    ways that say otherwise are given up. ``wait = 0`` takes the best that may follow the last; the longer it is, the closer
+    to the best of all."""
+
+    def __init__(self, moves: np.ndarray = LEGAL, wait: int = 0) -> None:
+        self.moves, self.wait = moves, wait
+        self._best = np.where(_ALL == OUTSIDE, 0.0, -np.inf)
+        self._ways = np.zeros((len(TAGS), 0), np.int64)  # the undecided tags of the best way to each tag
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
-        """scores: [T, tags]. Gives the tags, [T], and remembers the last."""
-        order = scores.argmax(1)
-        tags = np.empty(len(scores), np.int64)
-        for step, best in enumerate(order):
-            if not self._may_follow(int(best)):
-                masked = scores[step].copy()
-                masked[[tag for tag in INSIDE if not self._may_follow(int(tag))]] = -np.inf
-                best = masked.argmax()
-            tags[step] = self.last = int(best)
-        return tags
+        """scores: [T, tags]. Gives the tags that are decided now, in order."""
+        decided = []
+        for step in scores:
+            best, before = _onward(self._best, step, self.moves)
+            self._best = best - best.max()
+            self._ways = np.concatenate([self._ways[before], _ALL[:, None]], 1)
+            if self._ways.shape[1] > self.wait:
+                tag = self._ways[self._best.argmax(), 0]
+                self._best[self._ways[:, 0] != tag] = -np.inf
+                self._ways = self._ways[:, 1:]
+                decided.append(tag)
+        return np.array(decided, np.int64)
 
-    def _may_follow(self, tag: int) -> bool:
-        return tag == 0 or tag % 2 == 1 or self.last in (tag - 1, tag)
+    def finish(self) -> np.ndarray:
+        """The tags that are left, when nothing more comes."""
+        left = self._ways[self._best.argmax()]
+        self._ways = self._ways[:, :0]
+        return left

@@ -147,11 +147,13 @@ class Delayed(Context):
     """One way, and the tag of a character is told ``delay`` characters after it: a tagger for streams, whose memory is its
     state. After the end of a text, ``delay`` signs of no text are read. Layers that know exactly which character stood
     ``delay`` ago tell better where an entity ends: give them inputs that come so late
-    (:class:`wetware.layers.AxonalDelays`)."""
+    (:class:`wetware.layers.AxonalDelays`). wait: so many characters more are heard before a tag is decided
+    (:class:`~wetware.tagging.decoding.FixedLag`)."""
 
     ways: ClassVar[int] = 1
 
     delay: int = number(8, 0, 1000)
+    wait: int = number(24, 0, 1000)
 
     @property
     def lag(self) -> int:

@@ -101,7 +101,10 @@ class TagTrainer:
         if saved is None and settings.calibration:
             texts = [example.text for example in self.batches.at(0)]
             self.model.calibrate(Batch.of(texts, self.device), settings.calibration.rate)
-        self.weights = settings.weights.weights(self._counts()).float().to(self.device)
+        pairs = self._pairs()
+        self.weights = settings.weights.weights(pairs.sum(0)).float().to(self.device)
+        if saved is None:
+            self.model.count(pairs.to(self.device))
         self.optimizers = settings.optimizer.build(self.model)
         self.step = self.characters = self.skipped = self.skipped_in_a_row = 0
         self.seconds = 0.0
@@ -109,13 +112,13 @@ class TagTrainer:
         if saved is not None:
             self._restore(saved)
 
-    def _counts(self) -> Tensor:
-        """How often each tag stands in the first training texts."""
-        counts = torch.zeros(len(TAGS), dtype=torch.float64)
+    def _pairs(self) -> Tensor:
+        """How often each tag (row) stands before each (column) in the first training texts; O stands before a text."""
+        pairs = np.zeros((len(TAGS), len(TAGS)))
         for index in range(COUNTED):
-            tags = torch.from_numpy(self.texts.training(self.run.seed, index).cut(self.run.training.longest).tags())
-            counts += torch.bincount(tags, minlength=len(TAGS))
-        return counts
+            tags = self.texts.training(self.run.seed, index).cut(self.run.training.longest).tags()
+            np.add.at(pairs, (np.concatenate([[0], tags[:-1]]), tags), 1.0)
+        return torch.from_numpy(pairs)
 
     @classmethod
     def resume(
