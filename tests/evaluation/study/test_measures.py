@@ -4,11 +4,16 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pytest
+
 from wetware.commands.console import Console
 from wetware.commands.study_report import write_report
+from wetware.config import ConfigError
+from wetware.evaluation.measures.bits_per_byte import BitsPerByte
 from wetware.evaluation.measures.conversation_answers import ConversationAnswers
 from wetware.evaluation.measures.memory_horizon import MemoryHorizon
-from wetware.evaluation.study import Plan
+from wetware.evaluation.study import Plan, Study
+from wetware.evaluation.study.plan import draw_up
 from wetware.evaluation.study.store import DONE, Store
 from wetware.evaluation.study.worker import Worker
 
@@ -30,6 +35,18 @@ def test_every_cell_is_measured_and_the_report_shows_them_side_by_side(small_pla
     everything = [cell.result["measures"]["memory_horizon"] for cell in cells if cell.arm == "everything"]
     row = next(line for line in page.partition(MemoryHorizon.title)[2].splitlines() if line.startswith("| everything"))
     assert f"{sum(run['bits_per_byte'][-1] for run in everything) / 2:.4f}" in row
+
+
+def test_a_measure_that_no_report_could_show_is_refused_before_anything_is_trained(small_run):
+    with pytest.raises(ConfigError, match="BitsPerByte cannot be taken of a study's cells"):
+        draw_up("x", Study(run=small_run, plain=None, measures=(BitsPerByte(),)), measure=False)
+
+
+def test_conversation_answers_side_by_side():
+    runs = [{"kinds": {"greeting": {"share": share}, "year": {"share": 0.5}}} for share in (0.2, 0.4)]
+    table = ConversationAnswers().side_by_side({"one": runs, "other": runs[:1]})
+    assert table.columns == ("arm", "greeting", "year")
+    assert table.rows == (("one", "30.0%", "50.0%"), ("other", "20.0%", "50.0%"))
 
 
 def test_a_process_that_knows_nothing_of_the_measures_can_read_the_plan(small_plan, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from itertools import islice
+from statistics import fmean
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -105,6 +106,15 @@ class ConversationAnswers(Measure):
                 f"{figures['bits_per_byte']:.4f} bits per byte of {figures['bytes']:,} bytes that the assistant says."
             )
         return Table(("kind", "right", "95 %", "commonest answer", "asked", "right of what was seen"), rows, note)
+
+    def side_by_side(self, figures: dict[str, list[dict[str, Any]]]) -> Table:
+        kinds = list(next(iter(figures.values()))[0]["kinds"])
+        rows = tuple(
+            (name, *(f"{fmean(run['kinds'][kind]['share'] for run in runs):.1%}" for kind in kinds))
+            for name, runs in figures.items()
+        )
+        note = "Right answers to held-out conversations, by kind; means over runs, of arms that know conversations."
+        return Table(("arm", *kinds), rows, note)
 
 
 def _questions(talk: list[Exchange], tokenizer: Tokenizer) -> list[Question]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from wetware.config import from_dict, to_dict
+from wetware.config import ConfigError, from_dict, to_dict
 from wetware.data import prepare
 from wetware.data.files import digest
 from wetware.evaluation.measure import Measure
@@ -154,8 +154,16 @@ def draw_up(
 ) -> Plan:
     """Make a study's plan: read the text, make the arms, measure how fast each trains.
 
-    Without ``measure`` the speeds are 1, for asking whether a plan is the same (:meth:`Plan.asks`).
+    Without ``measure`` the speeds are 1, for asking whether a plan is the same (:meth:`Plan.asks`). Raises ConfigError for a
+    measure that a report could not show.
     """
+    for taken in study.measures:
+        if (
+            type(taken).side_by_side is Measure.side_by_side
+        ):  # its report could not be written, after all cells were trained
+            raise ConfigError(
+                f"{type(taken).__name__} cannot be taken of a study's cells: it has no table of several models"
+            )
     progress("reading the text and making its tokenizer", 0.0)
     tokenizer, _, _ = prepare(study.run.corpus, study.run.tokenizer)
     arms = replace(study, run=study.run.fitted(tokenizer.vocab_size, tokenizer.boundary)).arms()
