@@ -85,7 +85,12 @@ def _table(folders: tuple[Path, ...], ends: list[PhaseEnd]) -> Table:
     title = names if len(folders) == 1 else f"mean of {len(folders)} runs: {names}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for column in ("phase", "length", "read", "ended by", "loss", "perplexity", "firing", "whole text"):
-        table.add_column(column, justify="left" if column in ("phase", "ended by") else "right", no_wrap=True)
+        words = column in (
+            "phase",
+            "ended by",
+        )  # may wrap where the terminal is narrow; a figure without its end says nothing
+        least = max(len(end.name) for end in ends) if column == "phase" else 9 if words else 7
+        table.add_column(column, justify="left" if words else "right", no_wrap=not words, min_width=least)
     for end in ends:
         reached = "" if end.runs == len(folders) else f" ({end.runs} of {len(folders)})"
         why = ", ".join(reason if times == end.runs else f"{times} {reason}" for reason, times in end.why.items())
