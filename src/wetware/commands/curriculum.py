@@ -83,14 +83,11 @@ def _seed(run: Run, folder: Path, where: torch.device, report: Reporter) -> int 
 def _table(folders: tuple[Path, ...], ends: list[PhaseEnd]) -> Table:
     names = ", ".join(folder.name for folder in folders)
     title = names if len(folders) == 1 else f"mean of {len(folders)} runs: {names}"
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("phase", "length", "read", "ended by", "loss", "perplexity", "firing", "whole text"):
-        words = column in (
-            "phase",
-            "ended by",
-        )  # may wrap where the terminal is narrow; a figure without its end says nothing
-        least = max(len(end.name) for end in ends) if column == "phase" else 9 if words else 7
-        table.add_column(column, justify="left" if words else "right", no_wrap=not words, min_width=least)
+        wraps = column == "ended by"  # where the terminal is narrow; a figure without its end says nothing
+        left = wraps or column == "phase"
+        table.add_column(column, justify="left" if left else "right", no_wrap=not wraps, min_width=9 if wraps else None)
     for end in ends:
         reached = "" if end.runs == len(folders) else f" ({end.runs} of {len(folders)})"
         why = ", ".join(reason if times == end.runs else f"{times} {reason}" for reason, times in end.why.items())
