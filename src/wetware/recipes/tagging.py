@@ -14,8 +14,8 @@ def tag_spiking() -> TagRun:
 
 
 def tag_delayed() -> TagRun:
-    """Spiking layers that read one way and tag each character 8 characters later: for streams. A quarter of each layer's inputs
-    comes 0, 1, 8, 9 characters late."""
+    """Spiking layers that read one way and score each character 8 characters later: for streams. A quarter of each layer's
+    inputs comes 0, 1, 8, 9 characters late."""
     context = Delayed(delay=8)
     block = replace(SpikingCell().block, delays=AxonalDelays(late=(0, 1, context.delay, context.delay + 1)))
     return TagRun(model=Tagger(width=188, cell=SpikingCell(block=block), context=context))

@@ -77,7 +77,7 @@ def pieces(finder: Finder, blocks: Iterable[str], window: int = WINDOW, margin: 
 
 def streamed(model: TaggerModel, blocks: Iterable[str]) -> Iterator[Piece]:
     """Tag a text while it comes, by a tagger that reads one way: a piece is given out as soon as no entity can begin in it any
-    more, ``lag`` characters after it was read."""
+    more: by a tagger's delay and what its decoder waits, some characters after it was read."""
     stream = TagStream(model)
     held, done = "", 0  # text not yet given out, and where it begins
     for block in blocks:
