@@ -45,4 +45,5 @@ class SlowWeights(nn.Module):
 
     def forward(self, query: Tensor) -> Tensor:
         """``S^T q``, [B, T, H, D] to [B, T, H, D]."""
-        return (query.transpose(1, 2) @ self.matrix).transpose(1, 2)
+        rows = query.flatten(0, 1).transpose(0, 1)  # [H, B T, D], a view that products take as it is
+        return (rows @ self.matrix).transpose(0, 1).unflatten(0, query.shape[:2])

@@ -53,4 +53,5 @@ class Trace(nn.Module):
     def forward(self, key: Tensor, state: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
         """Keys of length 1 [B, T, H, D] to those that are written, and e after the last token."""
         trace = leaky_scan(key, share(self.half_life, keep), state)
-        return unit(torch.lerp(key, trace, torch.sigmoid(self.mix)[:, None])), trace[:, -1]
+        ratio = self.mix.exp()  # of mix to 1 - mix: the direction is all that counts
+        return unit(torch.addcmul(key, trace, ratio[:, None])), trace[:, -1]

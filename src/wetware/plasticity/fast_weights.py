@@ -18,7 +18,6 @@ from wetware.parameters import NEURON, filled, parameter
 from wetware.plasticity import fast_weights_token
 from wetware.plasticity.bdnf import BDNF
 from wetware.plasticity.consolidation import Held
-from wetware.plasticity.directions import unit
 from wetware.plasticity.dual_weights import DualWeights
 from wetware.plasticity.eligibility import Eligibility
 from wetware.plasticity.half_life import log_share, spread_half_lives
@@ -37,9 +36,10 @@ class FastWeights(MemoryConfig):
         A_t = g_t A_{t-1} + beta_t k_t (v_t - g_t A_{t-1}^T k_t)^T         the delta rule; Hebb's leaves the last term out
         x_t gets tanh(gate) y_t beside what attention mixed, gate = 0 at first
 
-    q and k are attention's own, at length 1, and v is too. Where a document starts, A is 0. beta_t and g_t are constants of the
-    head, moved by the parts below, in this order: input dependence, latch, BDNF. That fast weights find what was stored is a
-    theorem for orthogonal keys, and tested; that any of the biology in beta and g helps a language model is not known.
+    q and k are attention's own, scaled to length 1, and v is too, unscaled. Where a document starts, A is 0. beta_t and g_t are
+    constants of the head, moved by the parts below, in this order: input dependence, latch, BDNF. That fast weights find what
+    was stored is a theorem for orthogonal keys, and tested; what the biology in beta and g does to a language model is in
+    docs/verdicts (held-out bits per byte are better without it).
 
     write: what a write erases. shortest, longest: half lives of A over heads at the start, in tokens, spread evenly in the
     logarithm. strength: beta at the start. Both are learned for each head.
@@ -134,13 +134,12 @@ class FastWeightsMemory(Memory, Ruled, Counted):
         given = value.dtype
         with torch.autocast(value.device.type, enabled=False):  # sums over whole documents
             x, query, key, value, keep = (part.to(self.gate.dtype) for part in (x, query, key, value, keep))
-            query, key = unit(query), unit(key)
-            how = self.written(x, key, value, state, keep)
+            how = self.written(x, key * self.size**-0.5, value, state, keep)
             erase = self.config.write.erase(how.strength)
             found, matrix = delta_scan(query, how.key, value, state.matrix, how.decay, erase, how.strength, keep)
             if self.dual:
                 found = found + self.dual(query)
-            recalled = torch.tanh(self.gate)[:, None] * found
+            recalled = (torch.tanh(self.gate) * self.size**-0.5)[:, None] * found  # which is linear in the query
         left = FastWeightsState(matrix, how.eligibility, how.latch, how.bdnf)
         return Recalled(recalled.to(given), left, self.evidence(matrix, how.camkii))
 

@@ -111,6 +111,14 @@ def directed(x, out):
 
 
 @jit
+def scaled(x, out):
+    """``x`` of unit mean square, to length 1."""
+    factor = np.float32(x.shape[0] ** -0.5)
+    for n in range(x.shape[0]):
+        out[n] = x[n] * factor
+
+
+@jit
 def traced(half_life, mix, keep, before, after, key):
     """The written key, in the place of the token's; the trace goes from ``before`` to ``after``."""
     kept, share = np.float32(math.exp(log_share(half_life)) * keep), np.float32(sigmoid(mix))
@@ -145,7 +153,7 @@ def take(weights, token, before, after, out, first, last):
                 logit += dot(weights.write[h], token.x[b])
                 decay[h] *= 2.0 * sigmoid(dot(weights.decay[h], token.x[b]))
             strength[h] = sigmoid(logit)
-            directed(token.key[b, h], key[h])
+            scaled(token.key[b, h], key[h])
         writing = place + 2 if weights.traced else place
         if weights.latched:
             for h in range(heads):
@@ -167,7 +175,7 @@ def take(weights, token, before, after, out, first, last):
                 strength[h] = (strength[h] + more) / (1.0 + more)
             if weights.traced:
                 traced(rows[place, h], rows[place + 1, h], keep, before.trace[b, h], after.trace[b, h], key[h])
-            directed(token.query[b, h], query)
+            scaled(token.query[b, h], query)
             remember(
                 weights, h, query, key[h], token.value[b, h], keep, decay[h], strength[h], before, after, b, out[b, h]
             )

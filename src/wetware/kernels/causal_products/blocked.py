@@ -1,5 +1,6 @@
 """The causal products in blocks of rows: what lies above the diagonal is computed within a block only, five eighths of the
-whole at four blocks. Each is the other's derivative, with a third one, ``columns``, for what is multiplied from the left."""
+whole at four blocks. Each is the other's derivative, with a third one, ``columns``, for what is multiplied from the left. A
+product is added to one of its own layout only: into a part of a larger matrix PyTorch adds one matrix at a time."""
 
 from __future__ import annotations
 
@@ -76,21 +77,21 @@ def _rows(lower: Tensor, right: Tensor) -> Tensor:
     """``tril(lower) @ right``, [B, H, T, D]."""
     batch, heads, steps, _ = right.shape
     lower, right = lower.flatten(0, 1), right.flatten(0, 1)
-    out = right.new_empty(right.shape)
+    made = []
     for at in _blocks(steps):
-        torch.bmm(lower[:, at, at].tril(), right[:, at], out=out[:, at])
+        made.append(lower[:, at, at].tril() @ right[:, at])
         if at.start:
-            out[:, at].baddbmm_(lower[:, at, : at.start], right[:, : at.start])
-    return out.unflatten(0, (batch, heads))
+            made[-1].baddbmm_(lower[:, at, : at.start], right[:, : at.start])
+    return torch.cat(made, 1).unflatten(0, (batch, heads))
 
 
 def _columns(lower: Tensor, right: Tensor) -> Tensor:
     """``tril(lower)^T @ right``, [B, H, T, D]."""
     batch, heads, steps, _ = right.shape
     lower, right = lower.flatten(0, 1), right.flatten(0, 1)
-    out = right.new_empty(right.shape)
+    made = []
     for at in _blocks(steps):
-        torch.bmm(lower[:, at, at].tril().mT, right[:, at], out=out[:, at])
+        made.append(lower[:, at, at].tril().mT @ right[:, at])
         if at.stop < steps:
-            out[:, at].baddbmm_(lower[:, at.stop :, at].mT, right[:, at.stop :])
-    return out.unflatten(0, (batch, heads))
+            made[-1].baddbmm_(lower[:, at.stop :, at].mT, right[:, at.stop :])
+    return torch.cat(made, 1).unflatten(0, (batch, heads))

@@ -46,7 +46,7 @@ def _pause_(typingctx: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         if "sse2" in vectors.features():
-            builder.call(vectors._function(builder, "llvm.x86.sse2.pause", ir.VoidType(), []), [])
+            builder.call(vectors.llvm_function(builder, "llvm.x86.sse2.pause", ir.VoidType(), []), [])
         return context.get_dummy_value()
 
     return types.void(), codegen
@@ -57,7 +57,7 @@ def _give_way_(typingctx: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         if sys.platform != "win32":
-            builder.call(vectors._function(builder, "sched_yield", ir.IntType(32), []), [])
+            builder.call(vectors.llvm_function(builder, "sched_yield", ir.IntType(32), []), [])
         return context.get_dummy_value()
 
     return types.void(), codegen

@@ -1,4 +1,4 @@
-"""Vector kernels written as LLVM instructions, for the three places where a plain loop falls short.
+"""Vector kernels written as LLVM instructions, for the places where a plain loop falls short.
 
 numba compiles plain loops well, with exceptions that matter here: it does not keep a block of sums in registers (a tile of a
 matrix product, a sum of many rows), and it does not find the instruction that multiplies four int8 pairs at once. Each factory
@@ -26,7 +26,8 @@ PANEL = 2 * LANES  # columns of a packed panel
 AHEAD = 4
 """How many events ahead a row is fetched."""
 
-FLOAT, BYTE, SHORT, INT, LONG = ir.FloatType(), ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
+FLOAT, DOUBLE = ir.FloatType(), ir.DoubleType()
+BYTE, SHORT, INT, LONG = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64)
 VECTOR = ir.VectorType(FLOAT, LANES)
 
 
@@ -44,29 +45,30 @@ ROWS = 8 if "avx512f" in features() else 2
 # Values and builders are llvmlite's, whose annotations know less than they do: Any.
 
 
-def _function(builder: Any, name: str, returns: Any, arguments: list) -> Any:
+def llvm_function(builder: Any, name: str, returns: Any, arguments: list) -> Any:
     return cgutils.get_or_insert_function(builder.module, ir.FunctionType(returns, arguments), name)
 
 
-def _splat(builder: Any, value: Any) -> Any:
+def splat(builder: Any, value: Any) -> Any:
     """A vector with ``value`` in every place."""
     nothing = ir.Constant(ir.VectorType(value.type, LANES), ir.Undefined)
     places = ir.Constant(ir.VectorType(INT, LANES), [0] * LANES)
     return builder.shuffle_vector(builder.insert_element(nothing, value, INT(0)), nothing, places)
 
 
-def _multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
-    return builder.call(_function(builder, f"llvm.fmuladd.v{LANES}f32", VECTOR, [VECTOR] * 3), [a, b, c])
+def multiply_add(builder: Any, a: Any, b: Any, c: Any) -> Any:
+    bits = 64 if a.type.element == DOUBLE else 32
+    return builder.call(llvm_function(builder, f"llvm.fmuladd.v{LANES}f{bits}", a.type, [a.type] * 3), [a, b, c])
 
 
 def _fetch(builder: Any, address: Any) -> None:
     """Bring the line at ``address`` into the cache; any address will do, nothing is read."""
     pointer = BYTE.as_pointer()
-    function = _function(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, INT, INT, INT])
+    function = llvm_function(builder, "llvm.prefetch.p0", ir.VoidType(), [pointer, INT, INT, INT])
     builder.call(function, [builder.inttoptr(address, pointer), INT(0), INT(3), INT(1)])
 
 
-def _loop(builder: Any, count: Any, carried: list, body: Callable[[Any, list], list]) -> list:
+def loop(builder: Any, count: Any, carried: list, body: Callable[[Any, list], list]) -> list:
     """``for index in range(count): carried = body(index, carried)``, with all that is carried in registers."""
     before, function = builder.block, builder.function
     inside, after = function.append_basic_block("turn"), function.append_basic_block("after")
@@ -94,10 +96,11 @@ def _loop(builder: Any, count: Any, carried: list, body: Callable[[Any, list], l
 class Storage:
     """How numbers lie in memory: their size in bytes and how sixteen of them become a vector of floats.
 
-    ``float32``; ``uint16`` holds bfloat16, the upper half of a float32; ``int8`` whole numbers, to be scaled by the caller.
+    ``float32``, and ``float64`` whose vectors are of doubles; ``uint16`` holds bfloat16, the upper half of a float32; ``int8``
+    whole numbers, to be scaled by the caller.
     """
 
-    SIZES: ClassVar = {"float32": 4, "int32": 4, "uint16": 2, "int8": 1, "uint8": 1}
+    SIZES: ClassVar = {"float64": 8, "float32": 4, "int32": 4, "uint16": 2, "int8": 1, "uint8": 1}
 
     def __init__(self, context: Any, builder: ir.IRBuilder, kind: types.Array, value: Any) -> None:
         self.name, self.builder = str(kind.dtype), builder
@@ -120,8 +123,8 @@ class Storage:
     def vector(self, offset: Any) -> Any:
         """Sixteen numbers from ``offset``, as floats."""
         builder, wide = self.builder, ir.VectorType(INT, LANES)
-        if self.name == "float32":
-            return self._load(offset, VECTOR)
+        if self.name in ("float32", "float64"):
+            return self._load(offset, VECTOR if self.name == "float32" else ir.VectorType(DOUBLE, LANES))
         if self.name == "int8":
             return builder.sitofp(builder.sext(self._load(offset, ir.VectorType(BYTE, LANES)), wide), VECTOR)
         high = builder.zext(self._load(offset, ir.VectorType(SHORT, LANES)), wide)
@@ -157,14 +160,14 @@ def tile(rows: int) -> Any:
                     place = builder.add(start, builder.mul(k, LONG(PANEL)))
                     left, right = weights.vector(place), weights.vector(builder.add(place, LONG(LANES)))
                     for row in range(rows):
-                        value = _splat(builder, inputs.number(builder.add(firsts[row], k), FLOAT))
+                        value = splat(builder, inputs.number(builder.add(firsts[row], k), FLOAT))
                         at = 2 * (part * rows + row)
-                        following[at] = _multiply_add(builder, left, value, following[at])
-                        following[at + 1] = _multiply_add(builder, right, value, following[at + 1])
+                        following[at] = multiply_add(builder, left, value, following[at])
+                        following[at + 1] = multiply_add(builder, right, value, following[at + 1])
                 return following
 
             zero = ir.Constant(VECTOR, [0.0] * LANES)
-            sums = _loop(builder, builder.sdiv(count, LONG(unroll)), [zero] * (2 * rows * unroll), turn)
+            sums = loop(builder, builder.sdiv(count, LONG(unroll)), [zero] * (2 * rows * unroll), turn)
             for row in range(rows):
                 for half in (0, 1):
                     total = sums[2 * row + half]
@@ -211,7 +214,7 @@ def add_rows(vectors: int) -> Any:
                 ]
 
             zero = ir.Constant(VECTOR, [0.0] * LANES)
-            for part, total in enumerate(_loop(builder, count, [zero] * vectors, turn)):
+            for part, total in enumerate(loop(builder, count, [zero] * vectors, turn)):
                 outputs.store(total, builder.add(out_start, LONG(LANES * part)))
             return context.get_dummy_value()
 
@@ -236,7 +239,7 @@ def dot() -> Any:
                 def body(index, sums):
                     places = [builder.add(builder.mul(index, LONG(step)), LONG(LANES * i)) for i in range(len(sums))]
                     return [
-                        _multiply_add(builder, left.vector(place), right.vector(place), total)
+                        multiply_add(builder, left.vector(place), right.vector(place), total)
                         for place, total in zip(places, sums, strict=True)
                     ]
 
@@ -244,17 +247,17 @@ def dot() -> Any:
 
             zero = ir.Constant(VECTOR, [0.0] * LANES)
             fours = builder.sdiv(values[2], LONG(4 * LANES))
-            a, b, c, d = _loop(builder, fours, [zero] * 4, turn(4 * LANES))
+            a, b, c, d = loop(builder, fours, [zero] * 4, turn(4 * LANES))
             done = builder.mul(fours, LONG(4))
             ones = builder.sub(builder.sdiv(values[2], LONG(LANES)), done)
             total = builder.fadd(builder.fadd(a, b), builder.fadd(c, d))
 
             def rest(index, sums):
                 place = builder.mul(builder.add(done, index), LONG(LANES))
-                return [_multiply_add(builder, left.vector(place), right.vector(place), sums[0])]
+                return [multiply_add(builder, left.vector(place), right.vector(place), sums[0])]
 
-            total = _loop(builder, ones, [total], rest)[0]
-            add = _function(builder, f"llvm.vector.reduce.fadd.v{LANES}f32", FLOAT, [FLOAT, VECTOR])
+            total = loop(builder, ones, [total], rest)[0]
+            add = llvm_function(builder, f"llvm.vector.reduce.fadd.v{LANES}f32", FLOAT, [FLOAT, VECTOR])
             return builder.call(add, [FLOAT(0.0), total], fastmath=("reassoc",))
 
         return types.float32(a, b, types.int64), codegen
@@ -275,14 +278,14 @@ def dot_int8_block() -> Any:
 
     def multiplied(builder, total, numbers, weights):
         if has_vnni:
-            function = _function(builder, "llvm.x86.avx512.vpdpbusd.512", wide, [wide, operand, operand])
-            many = _splat(builder, numbers)
+            function = llvm_function(builder, "llvm.x86.avx512.vpdpbusd.512", wide, [wide, operand, operand])
+            many = splat(builder, numbers)
             return builder.call(function, [total, *(builder.bitcast(x, operand) for x in (many, weights))])
         for place in range(4):
             left = ir.Constant(wide, [24 - 8 * place] * LANES)
             weight = builder.ashr(builder.shl(weights, left), ir.Constant(wide, [24] * LANES))
             number = builder.and_(builder.lshr(numbers, INT(8 * place)), INT(255))
-            total = builder.add(total, builder.mul(weight, _splat(builder, number)))
+            total = builder.add(total, builder.mul(weight, splat(builder, number)))
         return total
 
     @intrinsic
@@ -300,7 +303,7 @@ def dot_int8_block() -> Any:
                 ]
 
             zero = ir.Constant(wide, [0] * LANES)
-            for part, total in enumerate(_loop(builder, values[2], [zero] * 4, turn)):
+            for part, total in enumerate(loop(builder, values[2], [zero] * 4, turn)):
                 sums.store(total, LANES * part)
             return context.get_dummy_value()
 
