@@ -1,7 +1,7 @@
 """Kernels: each op with its readable reference and the faster backends that must agree with it."""
 
 from wetware.kernels.attention import attention
-from wetware.kernels.causal_products import causal_mix, causal_scores
+from wetware.kernels.causal_products import causal_mix, causal_mix_twice, causal_scores
 from wetware.kernels.cross_entropy import cross_entropy
 from wetware.kernels.delta_scan import delta_scan
 from wetware.kernels.gated_sum import gated_sum
@@ -26,6 +26,7 @@ __all__ = [
     "Refused",
     "attention",
     "causal_mix",
+    "causal_mix_twice",
     "causal_scores",
     "cross_entropy",
     "delta_scan",

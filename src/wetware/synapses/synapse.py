@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from wetware.config import Config
-from wetware.kernels import Choice, causal_mix, causal_scores, inhibited_softmax
+from wetware.kernels import Choice, causal_mix, causal_mix_twice, causal_scores, inhibited_softmax
 from wetware.state import State
 from wetware.synapses import synapse_token
 from wetware.synapses.distance import DistanceBarrier
@@ -118,7 +118,7 @@ class SynapticCleft(nn.Module):
     ) -> tuple[Tensor, CleftState]:
         """``forward`` by the formulas."""
         scores = self.scores(query, keys)
-        release, hops = (), ()
+        release = ()
         if self.release:
             scores, release = self.release(scores, state.release, first, time, tokens)
             release = release[..., dropped:].clone() if dropped else release
@@ -126,14 +126,11 @@ class SynapticCleft(nn.Module):
         strength = self.septin.pull() if self.septin else None
         window = self.septin.window if self.septin else 1
         shares = inhibited_softmax(scores, first, slope, strength, window)
-        mixed = mix(shares, values)
-        if self.two_hop:
-            own = mixed
-            segments = (state.hops, own) if state.hops.shape[1] else (own,)
-            mixed = own + self.two_hop.strength[:, None] * mix(shares, segments)
-            hops = torch.cat(segments, 1) if len(segments) > 1 else own
-            hops = hops[:, dropped:].clone() if dropped else hops
-        return mixed, CleftState(release, hops)
+        if not self.two_hop:
+            return mix(shares, values), CleftState(release, ())
+        own, again, hops = hop_twice(shares, values, state.hops)
+        hops = hops[:, dropped:].clone() if dropped else hops
+        return own + self.two_hop.strength[:, None] * again, CleftState(release, hops)
 
     def scores(self, query: Tensor, keys: tuple[Tensor, ...]) -> Tensor:
         """``q_t . k_j / sqrt(D)``, [B, H, Q, K], 0 where key j comes after query t; the segments are not joined, for a cache
@@ -149,6 +146,18 @@ def mix(shares: Tensor, values: tuple[Tensor, ...]) -> Tensor:
     parts = [share @ value.transpose(1, 2) for share, value in zip(before, values[:-1], strict=True)]
     parts.append(causal_mix(own, values[-1].transpose(1, 2)))
     return (parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)).transpose(1, 2)
+
+
+def hop_twice(shares: Tensor, values: tuple[Tensor, ...], hops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What :func:`mix` makes of the values, and what it makes of that, [B, Q, H, D]; and the first of these for all tokens so
+    far, ``hops`` being that of the tokens before."""
+    if len(values) == 1 and not hops.shape[1]:
+        own, again = (each.transpose(1, 2) for each in causal_mix_twice(shares, values[0].transpose(1, 2)))
+        return own, again, own
+    own = mix(shares, values)
+    if not hops.shape[1]:
+        return own, mix(shares, (own,)), own
+    return own, mix(shares, (hops, own)), torch.cat([hops, own], 1)
 
 
 ask = Choice("synapses", SynapticCleft.chunk)

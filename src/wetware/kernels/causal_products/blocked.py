@@ -32,6 +32,11 @@ def mix(shares: Tensor, value: Tensor) -> Tensor:
     return _Mix.apply(shares, value)
 
 
+def mix_twice(shares: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """Same signature and meaning as the reference."""
+    return _MixTwice.apply(shares, value)
+
+
 class _Scores(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, query: Tensor, key: Tensor) -> Tensor:
@@ -42,20 +47,41 @@ class _Scores(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         query, key = ctx.saved_tensors
-        return _rows(gradients[0], key), _columns(gradients[0], query)
+        corners = [corner.tril() for corner in _corners(gradients[0])]
+        return _rows(gradients[0], corners, key), _columns(gradients[0], corners, query)
 
 
 class _Mix(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, shares: Tensor, value: Tensor) -> Tensor:
         ctx.save_for_backward(shares, value)
-        return _rows(shares, value)
+        return _rows(shares, _corners(shares), value)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> Any:
         shares, value = ctx.saved_tensors
-        return _outer(gradients[0], value), _columns(shares, gradients[0])
+        return _outer(gradients[0], value), _columns(shares, _corners(shares), gradients[0])
+
+
+class _MixTwice(torch.autograd.Function):
+    """One after the other would have two gradients of the shares to add, as large as they are."""
+
+    @staticmethod
+    def forward(ctx: Any, shares: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        corners = _corners(shares)
+        once = _rows(shares, corners, value)
+        ctx.save_for_backward(shares, value, once)
+        return once, _rows(shares, corners, once)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> Any:
+        shares, value, once = ctx.saved_tensors
+        corners = _corners(shares)
+        to_once = gradients[0] + _columns(shares, corners, gradients[1])
+        left, right = torch.cat([gradients[1], to_once], -1), torch.cat([once, value], -1)
+        return _outer(left, right), _columns(shares, corners, to_once)
 
 
 def _blocks(steps: int) -> list[slice]:
@@ -73,25 +99,31 @@ def _outer(left: Tensor, right: Tensor) -> Tensor:
     return out.unflatten(0, (batch, heads))
 
 
-def _rows(lower: Tensor, right: Tensor) -> Tensor:
-    """``tril(lower) @ right``, [B, H, T, D]."""
+def _corners(lower: Tensor) -> list[Tensor]:
+    """The blocks on the diagonal."""
+    lower = lower.flatten(0, 1)
+    return [lower[:, at, at] for at in _blocks(lower.shape[-1])]
+
+
+def _rows(lower: Tensor, corners: list[Tensor], right: Tensor) -> Tensor:
+    """``lower @ right``, [B, H, T, D], with ``corners`` for the blocks on the diagonal and 0 above them."""
     batch, heads, steps, _ = right.shape
     lower, right = lower.flatten(0, 1), right.flatten(0, 1)
     made = []
-    for at in _blocks(steps):
-        made.append(lower[:, at, at].tril() @ right[:, at])
+    for at, corner in zip(_blocks(steps), corners, strict=True):
+        made.append(corner @ right[:, at])
         if at.start:
             made[-1].baddbmm_(lower[:, at, : at.start], right[:, : at.start])
     return torch.cat(made, 1).unflatten(0, (batch, heads))
 
 
-def _columns(lower: Tensor, right: Tensor) -> Tensor:
-    """``tril(lower)^T @ right``, [B, H, T, D]."""
+def _columns(lower: Tensor, corners: list[Tensor], right: Tensor) -> Tensor:
+    """``lower^T @ right``, [B, H, T, D], likewise."""
     batch, heads, steps, _ = right.shape
     lower, right = lower.flatten(0, 1), right.flatten(0, 1)
     made = []
-    for at in _blocks(steps):
-        made.append(lower[:, at, at].tril().mT @ right[:, at])
+    for at, corner in zip(_blocks(steps), corners, strict=True):
+        made.append(corner.mT @ right[:, at])
         if at.stop < steps:
             made[-1].baddbmm_(lower[:, at.stop :, at].mT, right[:, at.stop :])
     return torch.cat(made, 1).unflatten(0, (batch, heads))

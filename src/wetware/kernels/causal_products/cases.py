@@ -22,13 +22,12 @@ def scores_cases() -> Iterator[Case]:
 
 
 def mix_cases() -> Iterator[Case]:
-    """The same sizes; shares that are a part of a larger row, and numbers above the diagonal."""
+    """The same sizes; shares that are a part of a larger row."""
     for shape in SHAPES:
         batch, heads, steps, _ = shape
-        yield Case(
-            "x".join(map(str, shape)), (_numbers(batch, heads, steps, steps, seed=1), _numbers(*shape, seed=2)), {}
-        )
-    wide = _numbers(2, 3, 70, 90, seed=3)[..., 20:]
+        shares = _numbers(batch, heads, steps, steps, seed=1).tril()
+        yield Case("x".join(map(str, shape)), (shares, _numbers(*shape, seed=2)), {})
+    wide = _numbers(2, 3, 70, 90, seed=3).tril(20)[..., 20:]
     yield Case("views", (wide, _numbers(2, 70, 3, 4, seed=4).transpose(1, 2)), {})
 
 

@@ -18,12 +18,18 @@ def scores(query: Tensor, key: Tensor) -> Tensor:
 
 
 def mix(shares: Tensor, value: Tensor) -> Tensor:
-    """``y_i = sum_{j <= i} a_ij v_j``; what stands above the diagonal is not read.
+    """``y_i = sum_{j <= i} a_ij v_j``.
 
     Args:
-        shares: [B, H, T, T]. value: [B, H, T, D].
+        shares: [B, H, T, T], 0 above the diagonal, where there is no gradient. value: [B, H, T, D].
 
     Returns:
         [B, H, T, D].
     """
     return shares.tril() @ value
+
+
+def mix_twice(shares: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    """``y`` of :func:`mix`, and ``z_i = sum_{j <= i} a_ij y_j``: what tokens two steps away give."""
+    once = mix(shares, value)
+    return once, mix(shares, once)
