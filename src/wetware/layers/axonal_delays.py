@@ -31,6 +31,11 @@ class AxonalDelays(Config):
         if not self.late or len(set(self.late)) < len(self.late) or not all(0 <= d <= 1000 for d in self.late):
             raise ConfigError(f"AxonalDelays.late = {self.late}: expected different numbers of tokens from 0 to 1000")
 
+    def of_channels(self, size: int) -> Tensor:
+        """By how many tokens each of ``size`` channels is late, [N]."""
+        parts = torch.arange(size).tensor_split(len(self.late))
+        return torch.cat([torch.full_like(part, late) for part, late in zip(parts, self.late, strict=True)])
+
     def init_state(self, batch: int, like: Tensor) -> Tensor:
         """[B, max(late), N]: nothing is underway. ``like``: [..., N]."""
         return like.new_zeros(batch, max(self.late), like.shape[-1])

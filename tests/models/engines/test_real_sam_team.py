@@ -8,9 +8,11 @@ import torch
 
 import wetware
 from wetware.kernels.compiled import threads
+from wetware.layers import AxonalDelays
 from wetware.models.engines.pace import Pace
 from wetware.models.engines.real_sam import RealSamEngine
 from wetware.models.generation import Sampling, Session
+from wetware.state import leaves
 
 
 @pytest.fixture
@@ -32,22 +34,31 @@ def written(model, parts, monkeypatch, sampling, weights):
 
 
 @pytest.mark.parametrize(
-    ("width", "weights", "sampling"),
-    [(32, "int8", Sampling(temperature=0.0)), (70, "float32", Sampling()), (33, "float32", Sampling(top_k=7))],
+    ("width", "late", "weights", "sampling"),
+    [
+        (32, (), "int8", Sampling(temperature=0.0)),
+        (70, (), "float32", Sampling()),
+        (33, (), "float32", Sampling(top_k=7)),
+        (33, (0, 3, 1), "float32", Sampling()),
+        (70, (0, 1), "int8", Sampling()),
+    ],
     ids=str,
 )
-def test_shared_equals_alone(two_threads, monkeypatch, width, weights, sampling):
+def test_shared_equals_alone(two_threads, monkeypatch, width, late, weights, sampling):
     if not threads.together(lambda part: None, 2):
         assert threads._openmp() is None  # only where PyTorch's OpenMP cannot be reached
         return
-    model = wetware.with_(wetware.tiny("real_sam"), "width", width).build(seed=3)
+    config = wetware.with_(wetware.tiny("real_sam"), "width", width)
+    if late:
+        config = wetware.with_(config, "block.delays", AxonalDelays(late=late))
+    model = config.build(seed=3)
     alone = written(model, [1] * 6, monkeypatch, sampling, weights)
     shared = written(model, [2] * 6, monkeypatch, sampling, weights)
     turning = written(model, [1, 2, 2, 1, 2, 1], monkeypatch, sampling, weights)
     for other in (shared, turning):
         assert torch.equal(alone[0], other[0]) and torch.equal(alone[1], other[1])
-        for mine, theirs in zip(alone[2].blocks, other[2].blocks, strict=True):
-            assert torch.equal(mine.membrane, theirs.membrane) and torch.equal(mine.spikes, theirs.spikes)
+        for (path, mine), (_, theirs) in zip(leaves(alone[2]), leaves(other[2]), strict=True):
+            assert torch.equal(mine, theirs), path
 
 
 def paced(pace, seconds, turns):

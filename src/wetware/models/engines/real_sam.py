@@ -17,6 +17,7 @@ from wetware.models.engines.compiled import CompiledEngine, unfit
 from wetware.models.engines.packing import neurons, packed, rows, stacked
 from wetware.models.real_sam import RealSamModel, RealSamState
 from wetware.modulation import NEUTRAL
+from wetware.state import with_item
 
 
 def refuses(model: RealSamModel, batch: int = 1, weights: str = "float32") -> str | None:
@@ -32,8 +33,6 @@ def refuses(model: RealSamModel, batch: int = 1, weights: str = "float32") -> st
         return "reads the stream only, and this model's readout reads membranes too"
     if model.surprise:
         return "has one stress for a text, and this model's follows its surprise"
-    if block.delays is not None:
-        return f"knows inputs that arrive at once, got {type(block.delays).__name__}"
     if block.currents is not None:
         return f"knows currents as they are, got {type(block.currents).__name__}"
     return None
@@ -50,7 +49,12 @@ class RealSamEngine(CompiledEngine):
 
     @property
     def state(self) -> RealSamState:
-        return RealSamState(self._layers())
+        layers: tuple[Any, ...] = self._layers()
+        if len(self._weights.late):
+            underway = self._memory.underway
+            pairs = zip(layers, underway, strict=True)
+            layers = tuple(with_item(layer, "underway", torch.from_numpy(sent.copy())) for layer, sent in pairs)
+        return RealSamState(layers)
 
 
 def compiled(model: RealSamModel, weights: str) -> Any:
@@ -60,10 +64,12 @@ def compiled(model: RealSamModel, weights: str) -> Any:
     blocks, config = list(model.blocks), model.config
     gate = config.block.gate
     with_input = isinstance(gate, InputGate)
-    dense = [
-        torch.cat([block.fc_in.weight, block.gate.down.weight]) if with_input else block.fc_in.weight
-        for block in blocks
-    ]
+    dense = [packed(block.fc_in.weight, weights) for block in blocks]
+    if with_input:
+        downs = [packed(block.gate.down.weight, weights) for block in blocks]
+        dense = [tuple(map(np.concatenate, zip(*pair, strict=True))) for pair in zip(dense, downs, strict=True)]
+    delays = config.block.delays
+    late = delays.of_channels(config.width).numpy() if delays else np.zeros(0, np.int64)
     up = [packed(block.gate.up.weight, weights) for block in blocks] if with_input else []
     recurrent = [rows(block.fc_rec.t(), weights) for block in blocks] if config.block.recurrence else []
     none = np.zeros((0, 1, 1, 32), np.float32), np.zeros((1, config.width), np.float32)
@@ -74,7 +80,8 @@ def compiled(model: RealSamModel, weights: str) -> Any:
         gates = [block.gate.bias if with_input else torch.sigmoid(block.gate.bias) for block in blocks]
     return Weights(
         model.encoder(torch.arange(config.vocab_size)[None])[0].numpy(),
-        *stacked([packed(matrix, weights) for matrix in dense]),
+        *stacked(dense),
+        late,
         *(stacked(up) if up else none),
         torch.stack(gates).numpy(),
         *(stacked(recurrent) if recurrent else nobody),

@@ -20,7 +20,8 @@ class Weights(NamedTuple):
     those of their outputs.
 
     encoded [V, N]: what drives the first block, by token.
-    dense [L, P, N4, 32], dense_scale [L, 32 P]: ``fc_in`` and the first half of the gate in one matrix, packed.
+    dense [L, P, N4, 32], dense_scale [L, 32 P]: ``fc_in`` and, from its next panel on, the first half of the gate, packed.
+    late [N]: by how many tokens each input of ``fc_in`` comes late, or empty.
     up, up_scale: the second half of the gate, packed, or empty.
     gate [L, N]: the gate's bias (with an ``up``), or the gate itself.
     recurrent [L, N, N], recurrent_scale [L, N]: presynaptic neuron first, or empty. out, out_scale: the same of ``fc_out``.
@@ -32,6 +33,7 @@ class Weights(NamedTuple):
     encoded: np.ndarray
     dense: np.ndarray
     dense_scale: np.ndarray
+    late: np.ndarray
     up: np.ndarray
     up_scale: np.ndarray
     gate: np.ndarray
@@ -50,10 +52,12 @@ class Weights(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What B sequences leave behind: membrane [L, B, N]; the neurons that fired last, ids [C, L, B, N + SPARE] and counts
-    [C, L, B], in one copy for each thread that works on the same sequence; and the features [B, E] that logits are made of."""
+    """What B sequences leave behind: membrane [L, B, N]; underway [L, B, D, N], what was sent at the last D tokens, the oldest
+    first; the neurons that fired last, ids [C, L, B, N + SPARE] and counts [C, L, B], in one copy for each thread that works on
+    the same sequence; and the features [B, E] that logits are made of."""
 
     membrane: np.ndarray
+    underway: np.ndarray
     ids: np.ndarray
     counts: np.ndarray
     features: np.ndarray
@@ -61,7 +65,7 @@ class Memory(NamedTuple):
 
 class Room(NamedTuple):
     """Where tokens are computed. Of each sequence: x, current, gate, and drive and fired of one layer. Of each sequence or
-    thread, whichever are more: u, low. desk: where tokens are chosen."""
+    thread, whichever are more: u, sent, low. desk: where tokens are chosen."""
 
     x: np.ndarray
     current: np.ndarray
@@ -69,6 +73,7 @@ class Room(NamedTuple):
     drive: np.ndarray
     fired: np.ndarray
     u: np.ndarray
+    sent: np.ndarray
     low: np.ndarray
     desk: Desk
 
@@ -82,6 +87,7 @@ def make_room(weights: Weights, screen: Screen, batch: int, parts: int) -> Room:
     return Room(
         *(np.zeros((batch, n), np.float32) for n in (size, wide, wide, size)),
         np.zeros((batch, size), np.uint8),
+        np.zeros((own, weights.dense.shape[2]), np.float32),
         np.zeros((own, weights.dense.shape[2]), np.float32),
         np.zeros((own, low), np.float32),
         make_desk(screen, batch, parts),
@@ -111,6 +117,25 @@ def enter(x, drive, scale, gate, gate_scale, bias, constant):
             x[n] += sigmoid(gate[n] * gate_scale[n] + bias[n]) * (drive[n] * scale[n])
 
 
+@jit
+def arrive(u, underway, late, sent):
+    """What of the stream ``u``, and of what is underway [D, N], reaches the neurons now."""
+    for n in range(late.shape[0]):
+        sent[n] = u[n] if late[n] == 0 else underway[underway.shape[0] - late[n], n]
+    if late.shape[0] == 0:
+        sent[:] = u
+
+
+@jit
+def depart(u, underway):
+    """``u`` is underway from now on."""
+    for before in range(underway.shape[0] - 1):
+        underway[before, :] = underway[before + 1]
+    if underway.shape[0] > 0:
+        for n in range(underway.shape[1]):
+            underway[-1, n] = u[n]
+
+
 @advances(Weights)
 @jit
 def advance(weights, memory, room, team, turn):
@@ -118,19 +143,22 @@ def advance(weights, memory, room, team, turn):
     first, rows, size = team.first, team.last - team.first, weights.encoded.shape[1]
     own = first + team.part
     low, high = share(weights.dense.shape[1], team)
-    left, right = min(size, PANEL * low), min(size, PANEL * high)
+    left, right, gates = min(size, PANEL * low), min(size, PANEL * high), -(-size // PANEL)
     for b in range(first, team.last):
         room.x[b, left:right] = weights.encoded[room.desk.tokens[b], left:right]
         if room.desk.tokens[b] == weights.boundary:
             memory.membrane[:, b, left:right] = 0.0
+            memory.underway[:, b, :, left:right] = 0.0
             memory.counts[team.part, :, b] = 0
     turn = wait(room.desk.counter, turn, team.parts)
     for layer in range(weights.dense.shape[0]):
         for row in range(rows):
-            normalise(room.x[first + row], size, room.u[own + row])
-        multiply_part(
-            room.u[own : own + rows], rows, weights.dense[layer], room.current[first : first + rows], low, high
-        )
+            u = room.u[own + row]
+            normalise(room.x[first + row], size, u)
+            arrive(u, memory.underway[layer, first + row], weights.late, room.sent[own + row])
+        current = room.current[first : first + rows]
+        multiply_part(room.sent[own : own + rows], rows, weights.dense[layer], current, low, min(high, gates))
+        multiply_part(room.u[own : own + rows], rows, weights.dense[layer], current, max(low, gates), high)
         for b in range(first, team.last):
             ids, drive = memory.ids[team.part, layer, b], room.drive[b]
             if weights.recurrent.shape[0] > 0:
@@ -149,6 +177,9 @@ def advance(weights, memory, room, team, turn):
                 room.fired[b, left:right],
             )
         turn = wait(room.desk.counter, turn, team.parts)
+        if team.part == 0:  # all have heard what was underway
+            for row in range(rows):
+                depart(room.u[own + row], memory.underway[layer, first + row])
         open_gate(weights, room, layer, first, own, rows, low, high)
         for b in range(first, team.last):
             ids, drive = memory.ids[team.part, layer, b], room.drive[b]
@@ -175,12 +206,11 @@ def open_gate(weights, room, layer, first, own, rows, low, high):
     """The logits of the gates of the columns in panels ``low`` to ``high``, before their bias."""
     if weights.up.shape[0] == 0:
         return
-    size = weights.encoded.shape[1]
-    scale = weights.dense_scale[layer]
+    start, scale = PANEL * -(-weights.encoded.shape[1] // PANEL), weights.dense_scale[layer]
     for row in range(rows):
         now, inner = room.current[first + row], room.low[own + row]
-        for k in range(min(inner.shape[0], scale.shape[0] - size)):  # the current may be wider than this product
-            inner[k] = now[size + k] * scale[size + k]
+        for k in range(min(inner.shape[0], scale.shape[0] - start)):  # the current may be wider than this product
+            inner[k] = now[start + k] * scale[start + k]
     last = min(high, weights.up.shape[1])
     multiply_part(room.low[own : own + rows], rows, weights.up[layer], room.gate[first : first + rows], low, last)
 
@@ -210,8 +240,10 @@ def read_out(weights, memory, room, team, turn):
 def empty_memory(weights: Weights, batch: int, width: int, parts: int) -> Memory:
     """The memory of sequences that have read nothing."""
     layers, size = weights.decay.shape
+    longest = weights.late.max() if weights.late.size else 0
     return Memory(
         np.zeros((layers, batch, size), np.float32),
+        np.zeros((layers, batch, longest, size), np.float32),
         np.zeros((parts, layers, batch, size + SPARE), np.int32),
         np.zeros((parts, layers, batch), np.int64),
         np.zeros((batch, width), np.float32),
