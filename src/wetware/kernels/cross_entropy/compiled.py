@@ -11,17 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled.fit import unfit
 
 
 def refuses(logits: Tensor, targets: Tensor) -> str | None:
     """Why these arguments need the reference, or None."""
-    if reason := why_not():
+    if reason := unfit({"logits": logits}, torch.float32):
         return reason
-    if logits.device.type != "cpu":
-        return f"needs tensors on the CPU, got {logits.device.type}"
-    if logits.dtype != torch.float32:
-        return f"needs float32, got {logits.dtype}"
     if logits.ndim != 2 or logits.shape[:1] != targets.shape:  # the loops have no bounds checks
         return f"needs logits [R, V] and targets [R], got {list(logits.shape)} and {list(targets.shape)}"
     return None if logits.numel() else "needs at least one row"

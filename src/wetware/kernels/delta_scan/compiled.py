@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled.fit import misshapen, unfit
 
 
 def refuses(
@@ -30,25 +30,16 @@ def refuses(
     keep: Tensor | None = None,
 ) -> str | None:
     """Why these arguments need another way, or None. Shapes are looked at here, as the loops have no bounds checks."""
-    if reason := why_not():
-        return reason
     given = {"query": query, "key": key, "value": value, "state": state, "decay": decay, "erase": erase, "write": write}
-    given |= {} if keep is None else {"keep": keep}
-    for name, tensor in given.items():
-        if tensor.device.type != "cpu":
-            return f"needs tensors on the CPU, got {tensor.device.type}"
-        if tensor.dtype not in (torch.float32, torch.float64) or tensor.dtype != query.dtype:
-            return f"needs float32 or float64 throughout, got {name} of {tensor.dtype}"
+    if reason := unfit(given | {"keep": keep}, torch.float32, torch.float64):
+        return reason
     if query.ndim != 4 or value.ndim != 4 or not query.numel() or not value.numel() or query.shape[1] == 1:
         return f"needs a query of [B, T, H, K], none of them 0 and more than one token, got {list(query.shape)}"
     batch, steps, heads, size = query.shape
     shapes = {name: [batch, steps, heads] for name in ("decay", "erase", "write")}
     shapes |= {"key": [*query.shape], "value": [batch, steps, heads, value.shape[3]]}
-    shapes |= {"state": [batch, heads, size, value.shape[3]]} | ({} if keep is None else {"keep": [batch, steps]})
-    for name, shape in shapes.items():
-        if list(given[name].shape) != shape:
-            return f"needs {name} of {shape}, got {list(given[name].shape)}"
-    return None
+    shapes |= {"state": [batch, heads, size, value.shape[3]], "keep": [batch, steps]}
+    return misshapen(given | {"keep": keep}, shapes)
 
 
 def run(

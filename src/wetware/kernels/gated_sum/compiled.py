@@ -8,18 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import too_few_elements, why_not
+from wetware.kernels.compiled import too_few_elements
+from wetware.kernels.compiled.fit import unfit
 
 
 def refuses(x: Tensor, logits: Tensor, bias: Tensor, update: Tensor) -> str | None:
     """Why these arguments need the reference, or None."""
-    if reason := why_not():
+    if reason := unfit({"x": x, "logits": logits, "bias": bias, "update": update}, torch.float32):
         return reason
-    for tensor in (x, logits, bias, update):
-        if tensor.device.type != "cpu":
-            return f"needs tensors on the CPU, got {tensor.device.type}"
-        if tensor.dtype != torch.float32:
-            return f"needs float32, got {tensor.dtype}"
     if not x.shape == logits.shape == update.shape:
         return f"needs three tensors of one shape, got {list(x.shape)}, {list(logits.shape)}, {list(update.shape)}"
     if bias.shape != x.shape[-1:]:  # the loops have no bounds checks

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import too_few_elements, why_not
+from wetware.kernels.compiled import too_few_elements
+from wetware.kernels.compiled.fit import misshapen, unfit
 
 FEW = 1 << 15  # scores, below which another thread takes longer to call than to do without
 
@@ -21,21 +22,14 @@ def refuses(
     scores: Tensor, first: Tensor, slope: Tensor | None = None, strength: Tensor | None = None, window: int = 1
 ) -> str | None:
     """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
-    if reason := why_not():
+    given = {"scores": scores, "slope": slope, "strength": strength}
+    if reason := unfit(given, torch.float32) or unfit({"first": first}, torch.int64):
         return reason
-    for name, tensor in (("scores", scores), ("first", first), ("slope", slope), ("strength", strength)):
-        if tensor is None:
-            continue
-        if not tensor.is_cpu or tensor.dtype != (torch.int64 if tensor is first else torch.float32):
-            return (
-                f"needs float32, and int64 for first, on the CPU, got {name} of {tensor.dtype} on {tensor.device.type}"
-            )
-        if (tensor is slope or tensor is strength) and tensor.shape != scores.shape[1:2]:
-            return f"needs a {name} of {list(scores.shape[1:2])}, got {list(tensor.shape)}"
     if scores.ndim != 4 or scores.shape[2] > scores.shape[3]:
         return f"needs scores of [B, H, Q, K], Q no more than K, got {list(scores.shape)}"
-    if first.shape != (len(scores), scores.shape[2]):
-        return f"needs first of {[len(scores), scores.shape[2]]}, got {list(first.shape)}"
+    heads, rows = [*scores.shape[1:2]], [*scores.shape[::2][:2]]
+    if reason := misshapen(given | {"first": first}, {"slope": heads, "strength": heads, "first": rows}):
+        return reason
     if window < 1:
         return f"needs a window of 1 or more, got {window}"
     return too_few_elements(scores.numel())

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled.fit import misshapen, unfit
 
 
 def refuses(
@@ -27,26 +27,17 @@ def refuses(
     step: float,
 ) -> str | None:
     """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
-    if reason := why_not():
-        return reason
     given = {"drive": drive, "state": state, "start": start, "rotation": rotation, "left": left, "right": right}
-    given |= {"coupling": coupling} | ({} if keep is None else {"keep": keep})
-    for name, tensor in given.items():
-        if tensor.device.type != "cpu":
-            return f"needs tensors on the CPU, got {tensor.device.type}"
-        if tensor.dtype != torch.float32:
-            return f"needs float32, got {name} of {tensor.dtype}"
+    given = {**given, "coupling": coupling, "keep": keep}
+    if reason := unfit(given, torch.float32):
+        return reason
     if drive.ndim != 4 or not drive.numel() or right.ndim != 2:
         return f"needs a drive of [B, T, n, G], none of them 0, and [n * G, R], got {list(drive.shape)}, {list(right.shape)}"
     batch, steps, dimension, count = drive.shape
     pair = [dimension * count, right.shape[1]]
     shapes = {"state": [batch, dimension, count], "start": [dimension, count], "left": pair, "right": pair}
     shapes |= {"rotation": [dimension, dimension, count], "coupling": [1]}
-    shapes |= {} if keep is None else {"keep": [batch, steps]}
-    for name, shape in shapes.items():
-        if list(given[name].shape) != shape:
-            return f"needs {name} of {shape}, got {list(given[name].shape)}"
-    return None
+    return misshapen(given, shapes | {"keep": [batch, steps]})
 
 
 def run(

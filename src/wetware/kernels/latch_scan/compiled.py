@@ -8,30 +8,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled.fit import misshapen, unfit
 
 
 def refuses(rise: Tensor, fall: Tensor, state: Tensor, kinetics: Tensor, keep: Tensor | None = None) -> str | None:
     """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
-    if reason := why_not():
+    given = {"rise": rise, "fall": fall, "state": state, "kinetics": kinetics, "keep": keep}
+    if reason := unfit(given, torch.float32, torch.float64):
         return reason
-    given = {"rise": rise, "fall": fall, "state": state, "kinetics": kinetics} | (
-        {} if keep is None else {"keep": keep}
-    )
-    for name, tensor in given.items():
-        if tensor.device.type != "cpu":
-            return f"needs tensors on the CPU, got {tensor.device.type}"
-        if tensor.dtype not in (torch.float32, torch.float64) or tensor.dtype != rise.dtype:
-            return f"needs float32 or float64 throughout, got {name} of {tensor.dtype}"
     if rise.ndim != 3 or not rise.numel():
         return f"needs a rise of [B, T, H], none of them 0, got {list(rise.shape)}"
     batch, steps, heads = rise.shape
     shapes = {"fall": [batch, steps, heads], "state": [batch, 2, heads], "kinetics": [6, heads]}
-    shapes |= {} if keep is None else {"keep": [batch, steps]}
-    for name, shape in shapes.items():
-        if list(given[name].shape) != shape:
-            return f"needs {name} of {shape}, got {list(given[name].shape)}"
-    return None
+    return misshapen(given, shapes | {"keep": [batch, steps]})
 
 
 def run(rise: Tensor, fall: Tensor, state: Tensor, kinetics: Tensor, keep: Tensor | None = None) -> Tensor:

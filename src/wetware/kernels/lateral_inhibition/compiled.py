@@ -11,20 +11,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import too_few_elements, why_not
+from wetware.kernels.compiled import too_few_elements
+from wetware.kernels.compiled.fit import unfit
 
 FEW = 1 << 15  # shares, below which another thread takes longer to call than to do without
 
 
 def refuses(shares: Tensor, strength: Tensor, *, window: int) -> str | None:
     """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
-    if reason := why_not():
+    if reason := unfit({"shares": shares, "strength": strength}, torch.float32):
         return reason
-    for name, tensor in (("shares", shares), ("strength", strength)):
-        if not tensor.is_cpu:
-            return f"needs tensors on the CPU, got {name} on {tensor.device.type}"
-        if tensor.dtype != torch.float32:
-            return f"needs float32, got {name} of {tensor.dtype}"
     if shares.ndim != 4:
         return f"needs shares of [B, H, Q, K], got {list(shares.shape)}"
     if strength.shape != shares.shape[1:2]:

@@ -8,24 +8,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled.fit import misshapen, unfit
 
 
 def refuses(drive: Tensor, share: Tensor, state: Tensor) -> str | None:
     """Why these arguments need the reference, or None. Shapes are looked at here, as the loops have no bounds checks."""
-    if reason := why_not():
+    given = {"drive": drive, "share": share, "state": state}
+    if reason := unfit(given, torch.float32, torch.float64):
         return reason
-    for name, tensor in {"drive": drive, "share": share, "state": state}.items():
-        if tensor.device.type != "cpu":
-            return f"needs tensors on the CPU, got {tensor.device.type}"
-        if tensor.dtype not in (torch.float32, torch.float64) or tensor.dtype != drive.dtype:
-            return f"needs float32 or float64 throughout, got {name} of {tensor.dtype}"
     if drive.ndim != 4 or not drive.numel() or drive.shape[1] == 1:
         return f"needs a drive of [B, T, H, D], none of them 0 and more than one token, got {list(drive.shape)}"
     batch, _, heads, size = drive.shape
-    if share.shape != drive.shape[:3] or list(state.shape) != [batch, heads, size]:
-        return f"needs a share and a state that fit {list(drive.shape)}, got {list(share.shape)}, {list(state.shape)}"
-    return None
+    return misshapen(given, {"share": [*drive.shape[:3]], "state": [batch, heads, size]})
 
 
 def run(drive: Tensor, share: Tensor, state: Tensor) -> Tensor:

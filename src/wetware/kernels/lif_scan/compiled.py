@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import too_few_rows, why_not
+from wetware.kernels.compiled import too_few_rows
+from wetware.kernels.compiled.fit import misshapen, unfit
 from wetware.kernels.lif_scan.reference import LIFState
 
 
@@ -33,24 +34,16 @@ def refuses(
     **_: Any,
 ) -> str | None:
     """Why these arguments need another backend, or None. Shapes are looked at here, as the loops have no bounds checks."""
-    if reason := why_not():
+    vectors = {"decay": decay, "threshold": threshold, "gain": gain, "width": width}
+    given = {"current": current, **state._asdict(), **vectors, "recurrent": recurrent, "keep": keep}
+    if reason := unfit(given, torch.float32):
         return reason
-    if current.device.type != "cpu":
-        return f"needs tensors on the CPU, got {current.device.type}"
-    given = (current, *state, decay, threshold, gain, width, *(x for x in (recurrent, keep) if x is not None))
-    if other := next((x.dtype for x in given if x.dtype != torch.float32), None):
-        return f"needs float32, got {other}"
     if current.ndim != 3 or not current.numel():
         return f"needs a current of [B, T, N], none of them 0, got {list(current.shape)}"
     batch, steps, size = current.shape
-    shapes = {name: (tensor, [batch, size]) for name, tensor in zip(("membrane", "spikes"), state, strict=True)}
-    vectors = {"decay": decay, "threshold": threshold, "gain": gain, "width": width}
-    shapes |= {name: (vector, [size]) for name, vector in vectors.items()}
-    shapes |= {} if recurrent is None else {"recurrent": (recurrent, [size, size])}
-    shapes |= {} if keep is None else {"keep": (keep, [batch, steps])}
-    for name, (tensor, shape) in shapes.items():
-        if list(tensor.shape) != shape:
-            return f"needs {name} of {shape}, got {list(tensor.shape)}"
+    shapes = {name: [batch, size] for name in state._fields} | {name: [size] for name in vectors}
+    if reason := misshapen(given, shapes | {"recurrent": [size, size], "keep": [batch, steps]}):
+        return reason
     return None if recurrent is None else too_few_rows(batch * steps, recurrent.numel())
 
 

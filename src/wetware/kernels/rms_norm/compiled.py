@@ -11,17 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import too_few_elements, why_not
+from wetware.kernels.compiled import too_few_elements
+from wetware.kernels.compiled.fit import unfit
 
 
 def refuses(x: Tensor, floor: float | None = None) -> str | None:
     """Why this argument needs the reference, or None."""
-    if reason := why_not():
+    if reason := unfit({"x": x}, torch.float32):
         return reason
-    if x.device.type != "cpu":
-        return f"needs a tensor on the CPU, got {x.device.type}"
-    if x.dtype != torch.float32:
-        return f"needs float32, got {x.dtype}"
     return too_few_elements(x.numel())
 
 

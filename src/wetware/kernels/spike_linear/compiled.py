@@ -13,18 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from wetware.kernels.compiled import too_few_rows, why_not
+from wetware.kernels.compiled import too_few_rows
+from wetware.kernels.compiled.fit import unfit
 
 
 def refuses(spikes: Tensor, weight: Tensor) -> str | None:
     """Why these arguments need the reference, or None."""
-    if reason := why_not():
+    if reason := unfit({"spikes": spikes, "weight": weight}, torch.float32):
         return reason
-    for tensor in (spikes, weight):
-        if tensor.device.type != "cpu":
-            return f"needs tensors on the CPU, got {tensor.device.type}"
-        if tensor.dtype != torch.float32:
-            return f"needs float32, got {tensor.dtype}"
     if weight.ndim != 2 or spikes.shape[-1:] != weight.shape[1:]:  # the loops have no bounds checks
         return f"needs spikes [..., K] and a weight [N, K], got {list(spikes.shape)} and {list(weight.shape)}"
     if not spikes.numel():

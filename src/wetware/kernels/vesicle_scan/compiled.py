@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wetware.kernels.compiled import why_not
+from wetware.kernels.compiled.fit import unfit
 from wetware.kernels.vesicle_scan.drawing import Drawing
 from wetware.kernels.vesicle_scan.reference import misshapen
 
@@ -33,16 +33,12 @@ def refuses(
     sample: Callable | None = None,
 ) -> str | None:
     """Why these arguments need the reference, or None."""
-    if reason := why_not():
-        return reason
     drawing = getattr(sample, "drawing", None)
     if sample is not None and drawing is None:
         return "release is drawn by a function of Python, which the loops cannot call"
-    for name, tensor in (("scores", scores), ("state", state), ("kinetics", kinetics), ("first", first)):
-        if not tensor.is_cpu:
-            return f"needs tensors on the CPU, got {name} on {tensor.device.type}"
-        if tensor.dtype != (torch.int64 if tensor is first else torch.float32):
-            return f"needs float32, and int64 for first, got {name} of {tensor.dtype}"
+    given = {"scores": scores, "state": state, "kinetics": kinetics}
+    if reason := unfit(given, torch.float32) or unfit({"first": first}, torch.int64):
+        return reason
     if reason := misshapen(scores, state, kinetics, first, time):
         return reason
     if drawing is not None and (drawing.rows.shape != scores.shape[:3] or not drawing.rows.is_cpu):
