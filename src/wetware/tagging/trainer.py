@@ -25,13 +25,13 @@ from wetware.tagging.evaluation import Figures, measure
 from wetware.tagging.examples import Example, TaggedTexts
 from wetware.tagging.run import TagRun
 from wetware.tagging.tagger import Batch, Tagger, TaggerModel
-from wetware.training import Diverged, Reporter, Score, StepReport, checkpoint
+from wetware.training import Reporter, Score, StepReport, checkpoint
 from wetware.training.checkpoint import CheckpointError
 from wetware.training.interrupts import catching
 from wetware.training.metrics import Metrics
 from wetware.training.schedules import Limit
 from wetware.training.step import clip_gradients
-from wetware.training.trainer import HOPELESS, Stopped
+from wetware.training.trainer import Stopped, give_up_if_hopeless
 
 COUNTED = 512  # training texts by which tags are counted
 POOLED = 16  # batches that are sorted by length together
@@ -130,15 +130,7 @@ class TagTrainer:
         reporter: Reporter | None = None,
     ) -> TagTrainer:
         """Go on from the last checkpoint of ``folder``; only its limit may change."""
-        numbered = checkpoint.steps(Path(folder))
-        if not numbered:
-            raise CheckpointError(f"nothing to resume: {str(folder)!r} holds no checkpoint")
-        try:
-            run = from_dict(checkpoint.read_about(numbered[-1]).get("run"))
-        except ConfigError as error:
-            raise CheckpointError(f"{str(numbered[-1] / 'config.json')!r}: {error}") from None
-        if not isinstance(run, TagRun):
-            raise CheckpointError(f"{str(folder)!r} holds no run of a tagger")
+        run, numbered = checkpoint.resumable(Path(folder), TagRun, "is no run of a tagger")
         if limit is not None:
             run = replace(run, training=replace(run.training, limit=limit))
         return cls(run, folder, device=device, reporter=reporter, saved=numbered[-1])
@@ -153,11 +145,7 @@ class TagTrainer:
         with catching(self.reporter) as caught, contextlib.closing(self.reporter), self._claimed() as metrics:
             while self.progress < 1 and not caught:
                 report = self.update()
-                if self.skipped_in_a_row >= HOPELESS:
-                    raise Diverged(
-                        f"{HOPELESS} steps in a row had gradients that are not finite (step {self.step}): lower the "
-                        "learning rates (training.optimizer); the last checkpoint is kept"
-                    )
+                give_up_if_hopeless(self.skipped_in_a_row, self.step)
                 last = self.progress >= 1
                 if self.step % watch.log_every == 0 or last:
                     metrics.step(report)

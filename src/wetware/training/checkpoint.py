@@ -15,7 +15,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from filelock import FileLock, Timeout
@@ -34,6 +34,8 @@ GOLDEN = "golden.logits"
 SEAL = "digests.json"
 FORMAT = 1
 RUN_FILES = {".lock", "config.json", "metrics.jsonl", "tb", "checkpoints", "evaluation", "inspection"}
+
+R = TypeVar("R")
 
 
 class CheckpointError(ValueError):
@@ -239,6 +241,21 @@ def steps(run: Path) -> list[Path]:
     folder = run / "checkpoints"
     found = [path for path in folder.iterdir() if STEP.match(path.name)] if folder.is_dir() else []
     return sorted(found, key=lambda path: int(path.name.split("-")[1]))
+
+
+def resumable(folder: Path, kind: type[R], otherwise: str) -> tuple[R, list[Path]]:
+    """The run that the last checkpoint of ``folder`` is of, and all its checkpoints, the oldest first. Raises CheckpointError
+    when there is none, or it is no ``kind`` of run: ``otherwise``."""
+    numbered = steps(folder)
+    if not numbered:
+        raise CheckpointError(f"nothing to resume: {str(folder)!r} holds no checkpoint")
+    try:
+        run = from_dict(read_about(numbered[-1]).get("run"))
+    except ConfigError as error:
+        raise CheckpointError(f"{str(numbered[-1] / 'config.json')!r}: {error}") from None
+    if not isinstance(run, kind):
+        raise CheckpointError(f"{str(numbered[-1])!r} {otherwise}: there is nothing to resume")
+    return run, numbered
 
 
 def mark_best(run: Path, checkpoint: Path) -> None:

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from wetware.config import ConfigError, from_dict, to_dict
+from wetware.config import ConfigError, to_dict
 from wetware.data import (
     Corpus,
     DataError,
@@ -47,6 +47,15 @@ HOPELESS = 50  # steps without a finite gradient, one after the other, after whi
 
 class Diverged(RuntimeError):
     """A run whose gradients are no longer finite; the message says what to try."""
+
+
+def give_up_if_hopeless(skipped: int, step: int) -> None:
+    """Raise Diverged after as many steps in a row without a finite gradient as leave no hope."""
+    if skipped >= HOPELESS:
+        raise Diverged(
+            f"{HOPELESS} steps in a row had gradients that are not finite (step {step}): lower the learning rates "
+            "(training.optimizer) or what weighs in the loss; the last checkpoint is kept"
+        )
 
 
 class _Interrupted(Exception):
@@ -124,16 +133,7 @@ class Trainer:
     @classmethod
     def resume(cls, folder: str | Path, *, limit: Any = None, monitoring: Any = None, **keywords: Any) -> Trainer:
         """Go on from the last checkpoint of ``folder``; only its limit and what is watched may change."""
-        folder = Path(folder)
-        numbered = checkpoint.steps(folder)
-        if not numbered:
-            raise CheckpointError(f"nothing to resume: {str(folder)!r} holds no checkpoint")
-        try:
-            run = from_dict(checkpoint.read_about(numbered[-1]).get("run"))
-        except ConfigError as error:
-            raise CheckpointError(f"{str(numbered[-1] / 'config.json')!r}: {error}") from None
-        if not isinstance(run, Run):
-            raise CheckpointError(f"{str(numbered[-1])!r} is a model, not a run: there is nothing to resume")
+        run, numbered = checkpoint.resumable(Path(folder), Run, "is a model, not a run")
         if limit is not None:
             run = replace(run, training=replace(run.training, limit=limit))
         if monitoring is not None:
@@ -191,11 +191,7 @@ class Trainer:
                     break
                 except DataError as error:
                     raise DataError(f"{error}; {self._rescued()}") from error
-                if self.skipped_in_a_row >= HOPELESS:
-                    raise Diverged(
-                        f"{HOPELESS} steps in a row had gradients that are not finite (step {self.step}): lower the "
-                        "learning rates (training.optimizer) or what weighs in the loss; the last checkpoint is kept"
-                    )
+                give_up_if_hopeless(self.skipped_in_a_row, self.step)
                 if self.step % watch.log_every == 0 or self.progress >= 1:
                     metrics.step(report)
                 for event in self.events:
