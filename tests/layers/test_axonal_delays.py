@@ -10,6 +10,7 @@ from wetware.models.engines import engines
 from wetware.modulation import NEUTRAL
 from wetware.neurons import LIF
 from wetware.parameters import initialize
+from wetware.state import leaves
 
 CHANNELS = 10
 DELAYS = AxonalDelays(late=(0, 3, 1))
@@ -90,9 +91,24 @@ def test_the_state_of_a_block_without_is_that_of_its_neurons():
     assert with_.init_state(4)._fields == (*without.init_state(4)._fields, "underway")
 
 
-def test_the_compiled_engine_refuses():
-    model = wetware.with_(wetware.tiny("real_sam"), "block.delays", AxonalDelays()).build()
-    assert "knows inputs that arrive at once, got AxonalDelays" in engines.explain(model)
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("late", [(0, 1), (2, 0, 1), (3,)])
+def test_the_compiled_engine_gives_what_the_model_gives(late, batch):
+    """Read in pieces, a document starting within one: logits, and the state with what is underway."""
+    config = wetware.with_(wetware.tiny("real_sam"), "width", 37)  # panels of columns that are not full
+    model = wetware.with_(config, "block.delays", AxonalDelays(late=late)).build(seed=1)
+    tokens = torch.randint(1, 67, (batch, 20), generator=torch.Generator().manual_seed(2))
+    tokens[0, 13] = 0
+    with engines.using("numba"):
+        engine = engines(model, batch)
+    for piece in tokens.split([5, 1, 14], 1):
+        engine.read(piece)
+    with torch.no_grad():
+        expected = model(tokens)
+    torch.testing.assert_close(engine.logits(), expected.logits[:, -1], atol=1e-4, rtol=0)
+    for (path, mine), (other, theirs) in zip(leaves(engine.state), leaves(expected.state), strict=True):
+        assert path == other
+        torch.testing.assert_close(mine, theirs, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("late", [(), (1, 1), (-1, 0), (0, 1001)])
