@@ -151,12 +151,10 @@ def mix(shares: Tensor, values: tuple[Tensor, ...]) -> Tensor:
 def hop_twice(shares: Tensor, values: tuple[Tensor, ...], hops: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What :func:`mix` makes of the values, and what it makes of that, [B, Q, H, D]; and the first of these for all tokens so
     far, ``hops`` being that of the tokens before."""
-    if len(values) == 1 and not hops.shape[1]:
-        own, again = (each.transpose(1, 2) for each in causal_mix_twice(shares, values[0].transpose(1, 2)))
+    if not hops.shape[1]:  # the first tokens: all shares are of each other
+        own, again = (each.transpose(1, 2) for each in causal_mix_twice(shares, values[-1].transpose(1, 2)))
         return own, again, own
     own = mix(shares, values)
-    if not hops.shape[1]:
-        return own, mix(shares, (own,)), own
     return own, mix(shares, (hops, own)), torch.cat([hops, own], 1)
 
 

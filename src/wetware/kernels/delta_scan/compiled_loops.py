@@ -16,7 +16,7 @@ from wetware.kernels.compiled.vectors import LANES
 
 @summed
 def dot(a, b):
-    """``a . b``."""
+    """``a . b``, of any type and length (that of ``compiled.products`` is for float32)."""
     total = a[0] * 0
     for n in range(a.shape[0]):
         total += a[n] * b[n]

